@@ -1,0 +1,59 @@
+"""ganzoo: a model zoo for generative adversarial networks, where every model is a plugin.
+
+Everything public is listed in ``_PUBLIC`` below and imported when it is first used, so ``import ganzoo`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "hookimpl": "ganzoo.hookspecs",
+    "Preset": "ganzoo.variant",
+    "Variant": "ganzoo.variant",
+    "GanzooError": "ganzoo.errors",
+    "UsageError": "ganzoo.errors",
+    "Generator": "ganzoo.interfaces",
+    "Discriminator": "ganzoo.interfaces",
+    "Loss": "ganzoo.interfaces",
+    "Penalty": "ganzoo.interfaces",
+    "Critique": "ganzoo.interfaces",
+    "Trainer": "ganzoo.interfaces",
+    "StepContext": "ganzoo.interfaces",
+    "Store": "ganzoo.data.store",
+    "load": "ganzoo.pretrained",
+    "list_variants": "ganzoo.catalog",
+    "train": "ganzoo.training.run",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from ganzoo.data.store import Store as Store
+    from ganzoo.errors import GanzooError as GanzooError
+    from ganzoo.errors import UsageError as UsageError
+    from ganzoo.hookspecs import hookimpl as hookimpl
+    from ganzoo.interfaces import Critique as Critique
+    from ganzoo.interfaces import Discriminator as Discriminator
+    from ganzoo.interfaces import Generator as Generator
+    from ganzoo.interfaces import Loss as Loss
+    from ganzoo.interfaces import Penalty as Penalty
+    from ganzoo.interfaces import StepContext as StepContext
+    from ganzoo.interfaces import Trainer as Trainer
+    from ganzoo.pretrained import load as load
+    from ganzoo.training.run import train as train
+    from ganzoo.variant import Preset as Preset
+    from ganzoo.variant import Variant as Variant
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,72 @@
+"""What can go wrong, in words a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class GanzooError(Exception):
+    """Something failed that the user can do something about.
+
+    Args:
+        message: One sentence: what failed, on which name, file or value.
+        hint: The next thing to type or change, if there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(GanzooError):
+    """The request itself is wrong: an unknown name or key, a wrong type, a shape that a network cannot make.
+
+    Networks and other components raise it from their constructors for arguments that they do not support.
+    """
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that is not registered; the hint lists the nearest ones."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        near = nearest(name, known)
+        meant = f"did you mean {' or '.join(near)}?" if near else None
+        super().__init__(f"unknown {what} {name!r}", hint="; ".join(filter(None, (meant, hint))) or None)
+
+
+class DataError(GanzooError):
+    """Training data that is missing, unreadable or unusable."""
+
+
+class ModelError(GanzooError):
+    """A model folder that is missing, damaged, or needs a plugin that is not there."""
+
+
+class PluginError(GanzooError):
+    """A plugin, or a component that a plugin registered, does not work."""
+
+
+class TrainingError(GanzooError):
+    """Training cannot go on."""
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """The names in ``known`` closest in spelling to ``name``, best first; the last dotted part counts too."""
+    import difflib
+
+    known = list(known)
+    tail = name.rpartition(".")[2]
+    found = difflib.get_close_matches(name, known, n=limit, cutoff=0.6)
+    found += [k for k in known if k.rpartition(".")[2] == tail and k not in found]
+    if not found:
+        by_tail = {k.rpartition(".")[2]: k for k in reversed(known)}
+        found = [by_tail[t] for t in difflib.get_close_matches(tail, list(by_tail), n=limit, cutoff=0.6)]
+    return found[:limit]

@@ -1,0 +1,43 @@
+"""The hooks a plugin may implement: all of ganzoo's plugin API on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from ganzoo.registry import Registrar
+
+PROJECT = "ganzoo"
+"""The pluggy project name and the entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register(registry: Registrar) -> None:
+    """Offer variants, generators, discriminators, networks, losses, penalties, trainers and datasets.
+
+    Called once, when ganzoo first looks for names. Name components by ``"module:attr"`` and do not import torch here::
+
+        @ganzoo.hookimpl
+        def register(registry):
+            registry.add("generator", "my-gan", "my_gan.networks:Generator")
+            registry.add_variant(MY_GAN)
+    """
+
+
+@hookspec
+def register_commands(cli: click.Group) -> None:
+    """Add commands of your own to ``ganzoo``; its built-in commands cannot be replaced::
+
+    @ganzoo.hookimpl
+    def register_commands(cli):
+        @cli.command()
+        def hello():
+            click.echo("hello")
+    """

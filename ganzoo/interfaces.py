@@ -1,0 +1,286 @@
+"""What a plugin may implement: Generator, Discriminator, Loss, Penalty, Trainer.
+
+Shapes below leave the batch axis out; ``N`` is the batch. Pictures are float tensors ``(C, H, W)`` in [-1, 1]; other
+samples have any shape and whatever range their data has.
+
+A network's constructor takes its options as keyword arguments with defaults and type annotations (they become
+``-o generator.width=64`` and are checked against the annotation), and asks for what it needs to know of the rest by
+parameter name:
+
+- ``sample_shape: tuple[int, ...]``, the shape of one sample;
+- ``num_classes: int``, how many classes the data's labels have, 0 if it has none;
+- ``latent_shape: tuple[int, ...]``, the generator's latent shape (for any network but the generator).
+
+For a shape or an option that it does not support, it raises :class:`ganzoo.UsageError`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import UsageError
+
+
+class Generator(nn.Module, ABC):
+    """Latents to samples.
+
+    A subclass calls ``super().__init__(latent_shape=…, sample_shape=…)`` and writes ``forward``; where its latents are
+    not standard normal, it overrides ``draw_latents``.
+
+    Attributes:
+        latent_shape: Shape of one latent.
+        sample_shape: Shape of one sample.
+        num_classes: 0 for an unconditional generator.
+        block_size: How many samples :meth:`sample` computes at once. It is fixed because kernels chosen by batch size
+            differ in their last bits, and a seed's sample must not.
+    """
+
+    block_size: ClassVar[int] = 32
+
+    def __init__(self, *, latent_shape: Sequence[int], sample_shape: Sequence[int], num_classes: int = 0) -> None:
+        super().__init__()
+        self.latent_shape = tuple(latent_shape)
+        self.sample_shape = tuple(sample_shape)
+        self.num_classes = num_classes
+
+    @abstractmethod
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Samples ``(N, *sample_shape)`` of latents ``(N, *latent_shape)`` and, if conditional, int64 labels ``(N,)``."""
+
+    def draw_latents(self, count: int, rng: torch.Generator) -> Tensor:
+        """``count`` latents ``(count, *latent_shape)`` on the device of ``rng``; standard normal unless overridden."""
+        return torch.randn(count, *self.latent_shape, generator=rng, device=rng.device)
+
+    def sample(
+        self,
+        seeds: Iterable[int] | int | None = None,
+        *,
+        labels: Iterable[int] | int | None = None,
+        truncation: float | None = None,
+        latents: Tensor | None = None,
+    ) -> Tensor:
+        """Samples by seed: the same one for a seed, whatever else is in the call and whatever came before it.
+
+        Args:
+            seeds: Integers in [0, 2^63); one sample each.
+            labels: A class for all, or one per seed; by default ``seed % num_classes``. Only for conditional generators.
+            truncation: Pull latents towards the middle: they follow a normal distribution cut at ± this (Brock et al.,
+                2019, section 3.1), so smaller is safer and less varied. Only for standard normal latents.
+            latents: Use these ``(N, *latent_shape)`` instead of drawing them from seeds.
+
+        Returns:
+            Tensor ``(N, *sample_shape)`` on the generator's device; pictures in [-1, 1].
+
+        Raises:
+            UsageError: A seed, label, truncation or latent that the generator cannot take.
+        """
+        if (seeds is None) == (latents is None):
+            raise UsageError("sample() takes either seeds or latents", hint="for example: generator.sample(seeds=range(16))")
+        seeds = [seeds] if isinstance(seeds, int) else list(seeds) if seeds is not None else None
+        count = len(seeds) if seeds is not None else len(latents) if latents is not None else 0
+        classes = self._classes(labels, seeds if seeds is not None else range(count))
+        if latents is not None and tuple(latents.shape[1:]) != self.latent_shape:
+            raise UsageError(f"latents of shape {tuple(latents.shape)}, expected (N, {', '.join(map(str, self.latent_shape))})")
+        if truncation is not None and not truncation > 0:
+            raise UsageError(f"truncation must be positive, got {truncation}")
+        device = next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
+        out = torch.empty(count, *self.sample_shape, device=device)
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+                for start in range(0, count, self.block_size):
+                    stop = min(start + self.block_size, count)
+                    z = latents[start:stop] if latents is not None else self._latents_of(seeds[start:stop])  # type: ignore[index]
+                    z = truncate(z, truncation) if truncation is not None else z
+                    z = self._fill_block(z).to(device)
+                    c = self._fill_block(classes[start:stop]).to(device) if classes is not None else None
+                    out[start:stop] = self(z, c)[: stop - start].float()
+        finally:
+            self.train(was_training)
+        return out
+
+    def _latents_of(self, seeds: Sequence[int]) -> Tensor:
+        rng = torch.Generator()
+        rows = []
+        for seed in seeds:
+            if not 0 <= int(seed) < 2**63:
+                raise UsageError(f"seed {seed} is not in [0, 2^63)")
+            rows.append(self.draw_latents(1, rng.manual_seed(int(seed))))
+        return torch.cat(rows)
+
+    def _classes(self, labels: Iterable[int] | int | None, seeds: Sequence[int]) -> Tensor | None:
+        if not self.num_classes:
+            if labels is not None:
+                raise UsageError("this generator is unconditional: it takes no labels")
+            return None
+        if labels is None:
+            chosen = [int(s) % self.num_classes for s in seeds]
+        else:
+            chosen = [labels] * len(seeds) if isinstance(labels, int) else [int(x) for x in labels]
+        if len(chosen) != len(seeds):
+            raise UsageError(f"{len(chosen)} labels for {len(seeds)} samples")
+        if wrong := [c for c in chosen if not 0 <= c < self.num_classes]:
+            raise UsageError(f"label {wrong[0]} is not in [0, {self.num_classes - 1}]")
+        return torch.tensor(chosen, dtype=torch.int64)
+
+    def _fill_block(self, rows: Tensor) -> Tensor:
+        missing = self.block_size - len(rows)
+        return torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])]) if missing else rows
+
+
+def truncate(z: Tensor, threshold: float) -> Tensor:
+    """Standard normal ``z`` mapped, monotonically and value by value, onto a normal distribution cut at ±threshold."""
+    low = torch.special.ndtr(torch.tensor(-threshold, dtype=torch.float64))
+    share = low + (1 - 2 * low) * torch.special.ndtr(z.double())
+    return torch.special.ndtri(share).clamp(-threshold, threshold).to(z.dtype)
+
+
+class Discriminator(nn.Module, ABC):
+    """Samples to logits."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Raw logits ``(N,)``, no sigmoid, of samples ``(N, *sample_shape)`` and, if conditional, int64 labels ``(N,)``."""
+
+
+class Loss(ABC):
+    """An adversarial loss on raw logits.
+
+    Attributes:
+        pairs: Whether :meth:`generator` looks at ``real``. Where it does not, the trainer saves that forward pass.
+    """
+
+    pairs: ClassVar[bool] = False
+
+    @abstractmethod
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimises: a scalar, of logits ``(N,)`` of real and of generated samples."""
+
+    @abstractmethod
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """What the generator minimises: a scalar. ``real`` is None unless :attr:`pairs`."""
+
+
+@dataclass(frozen=True)
+class Critique:
+    """One pass of the discriminator over real and generated samples, as penalties see it.
+
+    Attributes:
+        discriminator: The network.
+        real, fake: Samples ``(N, *sample_shape)`` in fp32, detached.
+        real_logits, fake_logits: ``(N,)``, attached to the discriminator's parameters.
+        labels: int64 ``(N,)`` of both halves, or None.
+        rng: Random numbers of this step and of this penalty alone, on the samples' device.
+    """
+
+    discriminator: nn.Module
+    real: Tensor
+    fake: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    labels: Tensor | None
+    rng: torch.Generator
+
+
+class Penalty(ABC):
+    """A term of the discriminator's step that keeps it well-behaved; any loss takes any penalty.
+
+    Args:
+        weight: What the term is multiplied with.
+        interval: Apply it at every ``interval``-th discriminator step only, ``interval`` times as strong (lazy
+            regularisation, Karras et al., 2020, appendix B).
+    """
+
+    def __init__(self, weight: float, interval: int = 1) -> None:
+        if not weight >= 0:
+            raise UsageError(f"a penalty's weight must not be negative, got {weight}")
+        if interval < 1:
+            raise UsageError(f"a penalty's interval must be at least 1, got {interval}")
+        self.weight = weight
+        self.interval = interval
+
+    @abstractmethod
+    def __call__(self, critique: Critique) -> Tensor:
+        """The term, a scalar, before ``weight``. Called in the precision of the discriminator's own pass."""
+
+
+class StepContext(ABC):
+    """What the loop lends to one training step. It hides devices, precision and processes from the trainer.
+
+    Attributes:
+        step: Steps taken before this one.
+        images: Real samples shown to the discriminator before this step.
+        progress: How much of the budget is spent, in [0, 1].
+    """
+
+    step: int
+    images: int
+    progress: float
+
+    @abstractmethod
+    def rng(self, purpose: str) -> torch.Generator:
+        """Random numbers on the training device that depend on the run's seed, the step and ``purpose`` alone."""
+
+    @abstractmethod
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The precision in which networks run. Losses and penalties belong outside it."""
+
+    @abstractmethod
+    def backward(self, loss: Tensor) -> None:
+        """Accumulate gradients of ``loss``; use it in place of ``loss.backward()``."""
+
+    def latents(self, generator: nn.Module, count: int, purpose: str) -> Tensor:
+        """``count`` latents for ``generator``, of the stream ``purpose``."""
+        latents: Tensor = generator.draw_latents(count, self.rng(purpose))  # type: ignore[operator]
+        return latents
+
+
+class Trainer(ABC):
+    """The algorithm of one training step; the loop owns everything else.
+
+    A constructor takes ``networks`` (role -> network, on their device already), ``loss`` and ``penalties``
+    (name -> penalty), passes ``networks`` to ``super().__init__``, fills :attr:`optimizers`, and takes its own options
+    as keyword arguments, as networks do.
+
+    Attributes:
+        networks: Every network by role; ``generator`` among them.
+        optimizers: Every optimizer by a name of the trainer's choice. The loop scales their learning rates.
+    """
+
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def __init__(self, networks: Mapping[str, nn.Module]) -> None:
+        self.networks = dict(networks)
+        self.optimizers = {}
+
+    @abstractmethod
+    def step(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> Mapping[str, Tensor]:
+        """Train on one batch.
+
+        Args:
+            reals: ``(N, *sample_shape)`` on the training device.
+            labels: int64 ``(N,)`` if the data has labels, else None.
+            context: Random numbers, precision and backward for this step.
+
+        Returns:
+            Detached scalars to log, by name. They stay on the device: do not call ``item()``.
+        """
+
+    def preview(self, generator: Generator, seeds: Sequence[int], reals: Tensor) -> Tensor:
+        """The samples to draw as training goes, ``(len(seeds), *sample_shape)``.
+
+        Args:
+            generator: The EMA generator.
+            seeds: The same at every call.
+            reals: As many real samples, the same at every call, for generators that start from samples.
+        """
+        return generator.sample(seeds)

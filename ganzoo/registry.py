@@ -1,0 +1,183 @@
+"""Names to components, by kind; nothing is imported before it is used."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from ganzoo.errors import PluginError, UnknownNameError, UsageError
+from ganzoo.variant import NAME, Variant
+
+Kind: TypeAlias = Literal["variant", "generator", "discriminator", "network", "loss", "penalty", "trainer", "dataset"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+"""``module:attr``, the form in which a component is named before it is imported."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The installed distribution and the plugin in it that something comes from."""
+
+    distribution: str
+    version: str
+    plugin: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name."""
+
+    kind: Kind
+    name: str
+    target: Variant | str | Callable[..., Any]
+    summary: str
+    origin: Origin
+
+    @property
+    def qualified(self) -> str:
+        """``distribution:name``, which reaches the entry even where another one took the bare name."""
+        return f"{self.origin.distribution}:{self.name}"
+
+    def resolve(self) -> Any:
+        """The component itself, imported now if it was named by ``module:attr``.
+
+        Raises:
+            PluginError: The module or the attribute cannot be imported.
+        """
+        return import_reference(self.target, self.origin) if isinstance(self.target, str) else self.target
+
+
+class Registry:
+    """What all plugins together offer. Built once by :mod:`ganzoo.plugins`, read by everybody."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[tuple[Kind, str], Entry] = {}
+        self._by_qualified: dict[tuple[Kind, str], Entry] = {}
+
+    def include(self, entries: list[Entry]) -> list[str]:
+        """Add what one plugin offers; who comes first keeps a bare name. Returns a line for each name already taken."""
+        taken = []
+        for entry in entries:
+            holder = self._by_name.setdefault((entry.kind, entry.name), entry)
+            if self._by_qualified.setdefault((entry.kind, entry.qualified), entry) is not entry:
+                taken.append(f"registers the {entry.kind} {entry.name!r} a second time; the first one stays")
+            elif holder is not entry:
+                taken.append(
+                    f"claims the {entry.kind} {entry.name!r}, which {holder.origin.distribution} has; use {entry.qualified!r}"
+                )
+        return taken
+
+    def entries(self, kind: Kind, pattern: str = "*") -> list[Entry]:
+        """What is registered as ``kind``, sorted by the name that reaches it, which ``pattern`` (a glob) must match."""
+        return [e for name, e in sorted(self._named(kind)) if fnmatch.fnmatchcase(name, pattern)]
+
+    def names(self, kind: Kind) -> list[str]:
+        """The names that reach the entries of ``kind``: bare where it is theirs, else ``distribution:name``."""
+        return sorted(name for name, _ in self._named(kind))
+
+    def name_of(self, entry: Entry) -> str:
+        """The shortest name that reaches ``entry``."""
+        return entry.name if self._by_name.get((entry.kind, entry.name)) is entry else entry.qualified
+
+    def get(self, kind: Kind, name: str, *, within: str | None = None) -> Entry:
+        """The entry of that name.
+
+        Args:
+            kind: What it is.
+            name: ``name`` or ``distribution:name``.
+            within: A distribution whose own names come first: the one of the variant that does the naming, so that a
+                plugin always gets its own parts, whoever else claims their names.
+
+        Raises:
+            UnknownNameError: Nothing of that name, with the nearest names.
+        """
+        entry = self._by_qualified.get((kind, f"{within}:{name}")) if within else None
+        entry = entry or self._by_name.get((kind, name)) or self._by_qualified.get((kind, name))
+        if entry is None:
+            raise UnknownNameError(kind, name, self.names(kind), hint=f"list them: ganzoo list --kind {kind}s")
+        return entry
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name. Raises UnknownNameError."""
+        target = self.get("variant", name).target
+        assert isinstance(target, Variant)
+        return target
+
+    def resolve(self, kind: Kind, name: str, *, within: Origin | None = None) -> Any:
+        """The component of that registry name or ``module:attr``, imported.
+
+        Only names that the user typed or that an installed plugin declares may come here, never one from a
+        downloaded file: ``module:attr`` is imported as it stands.
+
+        Raises:
+            UnknownNameError: Neither registered nor of the form ``module:attr``.
+            PluginError: It cannot be imported.
+        """
+        try:
+            return self.get(kind, name, within=within.distribution if within else None).resolve()
+        except UnknownNameError:
+            if not REFERENCE.fullmatch(name):
+                raise
+        return import_reference(name, within)
+
+    def _named(self, kind: Kind) -> Iterator[tuple[str, Entry]]:
+        return ((self.name_of(e), e) for (k, _), e in self._by_qualified.items() if k == kind)
+
+
+class Registrar:
+    """What a plugin's ``register`` hook is handed: it collects what this one plugin offers."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.entries: list[Entry] = []
+
+    def add_variant(self, variant: Variant) -> None:
+        """Offer a variant under ``variant.name``."""
+        if not isinstance(variant, Variant):
+            raise TypeError(f"add_variant takes a ganzoo.Variant, got {type(variant).__name__}")
+        self.entries.append(Entry("variant", variant.name, variant, variant.summary, self.origin))
+
+    def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "") -> None:
+        """Offer a component.
+
+        Args:
+            kind: ``generator``, ``discriminator``, ``network`` (any further role), ``loss``, ``penalty``, ``trainer``
+                or ``dataset``.
+            name: What users type.
+            target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
+                function itself.
+            summary: One line for ``ganzoo list --kind``.
+        """
+        if kind not in KINDS or kind == "variant":
+            raise ValueError(f"kind {kind!r} is none of {', '.join(k for k in KINDS if k != 'variant')}")
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ValueError(f"{kind} name {name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
+        if not callable(target) and not (isinstance(target, str) and REFERENCE.fullmatch(target)):
+            raise TypeError(f"{kind} {name!r} must be 'module:attr' or a class or function, got {target!r}")
+        self.entries.append(Entry(kind, name, target, summary, self.origin))
+
+
+def import_reference(reference: str, origin: Origin | None) -> Any:
+    """What ``module:attr`` names. Raises PluginError, naming the plugin, if it cannot be imported."""
+    module, _, attribute = reference.partition(":")
+    whose = f"plugin {origin.plugin!r} ({origin.distribution} {origin.version}): " if origin else ""
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except ImportError as error:
+        if origin is None and isinstance(error, ModuleNotFoundError):
+            raise UsageError(f"{reference!r}: {error}") from error
+        raise PluginError(f"{whose}cannot import {reference!r}: {error}", hint=_reinstall(origin)) from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise PluginError(f"{whose}{reference!r} failed with {what}", hint=_reinstall(origin)) from error
+    return found
+
+
+def _reinstall(origin: Origin | None) -> str | None:
+    return f"try: pip install --upgrade {origin.distribution}" if origin else None

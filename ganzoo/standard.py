@@ -1,0 +1,32 @@
+"""What every ganzoo has: the field's standard losses and penalties, the alternating trainer, the shipped data.
+
+It comes in by the same hook as any plugin, and stays when ``GANZOO_LOAD_PLUGINS=''`` leaves all of those out.
+"""
+
+from __future__ import annotations
+
+from ganzoo.hookspecs import hookimpl
+from ganzoo.registry import Kind, Registrar
+
+COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
+    ("loss", "minimax", "ganzoo.losses:Minimax", "the original value function (Goodfellow et al., 2014)"),
+    ("loss", "non-saturating", "ganzoo.losses:NonSaturating", "-log D(G(z)) for the generator (Goodfellow et al., 2014)"),
+    ("loss", "least-squares", "ganzoo.losses:LeastSquares", "squared error against 0/1 targets (Mao et al., 2017)"),
+    ("loss", "hinge", "ganzoo.losses:Hinge", "hinge (Lim & Ye, 2017; Miyato et al., 2018)"),
+    ("loss", "wasserstein", "ganzoo.losses:Wasserstein", "critic difference (Arjovsky et al., 2017)"),
+    ("loss", "relativistic", "ganzoo.losses:Relativistic", "relativistic pairing (Jolicoeur-Martineau, 2019)"),
+    ("penalty", "gradient-penalty", "ganzoo.penalties:GradientPenalty", "(|grad D| - 1)^2 on interpolates (WGAN-GP)"),
+    ("penalty", "r1", "ganzoo.penalties:R1", "|grad D|^2 on real samples (Mescheder et al., 2018)"),
+    ("penalty", "r2", "ganzoo.penalties:R2", "|grad D|^2 on generated samples (Mescheder et al., 2018)"),
+    ("penalty", "finite-difference", "ganzoo.penalties:FiniteDifference", "R1 + R2 by one step of noise, no double backward"),
+    ("trainer", "alternating", "ganzoo.training.trainer:AlternatingTrainer", "a discriminator step, then a generator step"),
+    ("dataset", "fashion-mnist-10k", "ganzoo.data.fashion_mnist:fashion_mnist_10k", "10,000 pictures, shipped with ganzoo"),
+    ("dataset", "fashion-mnist", "ganzoo.data.fashion_mnist:fashion_mnist", "60,000 pictures, installed or downloaded once"),
+)
+
+
+@hookimpl
+def register(registry: Registrar) -> None:
+    """Offer the components above."""
+    for kind, name, target, summary in COMPONENTS:
+        registry.add(kind, name, target, summary=summary)

@@ -1,0 +1,123 @@
+"""A variant: one GAN, described in plain data that needs no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""None, bool, int, float, str, or a list or string-keyed mapping of these (tuples count as lists)."""
+
+NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+REQUIRED_PRESETS = ("default", "paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named set of options of a variant.
+
+    Args:
+        summary: One line: what this preset is for.
+        options: Dotted option name -> value, exactly what ``ganzoo train -o key=value`` takes:
+            ``{"batch_size": 64, "lr": 2e-4, "generator.width": 64, "loss": "hinge"}``.
+        source: Where the numbers come from (paper, section, file), for presets that follow something published.
+    """
+
+    summary: str
+    options: Mapping[str, Json] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", freeze(self.options, "options"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One GAN: which parts it is made of, and the presets that train it.
+
+    Parts are named by registry name (``"dcgan"``) or by ``"module:attr"`` (``"my_gan.networks:Critic"``), and are
+    imported on first use only.
+
+    Args:
+        name: What users type: lower case, digits, ``-``, ``_`` and ``.``.
+        summary: One line for ``ganzoo list``.
+        paper: Citation: authors, title, year, link.
+        generator: The network that makes samples. EMA follows it and a model folder holds it.
+        discriminator: The network that judges them.
+        networks: Further networks by role, for variants that have them: ``{"encoder": "my_gan.networks:Encoder"}``.
+        keeps: The roles that a model folder holds besides ``generator``.
+        loss: The adversarial loss.
+        penalties: Penalty name -> its arguments, e.g. ``{"r1": {"weight": 0.1}}``.
+        trainer: The algorithm of one training step.
+        presets: At least ``default`` (the best recipe measured) and ``paper`` (the original's hyper-parameters).
+
+    Raises:
+        TypeError, ValueError: A field that is malformed, with the field's name.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    generator: str
+    discriminator: str
+    networks: Mapping[str, str] = field(default_factory=dict)
+    keeps: tuple[str, ...] = ()
+    loss: str = "non-saturating"
+    penalties: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    trainer: str = "alternating"
+    presets: Mapping[str, Preset]
+
+    def __post_init__(self) -> None:
+        for name in ("name", "summary", "paper", "generator", "discriminator", "loss", "trainer"):
+            if not isinstance(value := getattr(self, name), str) or not value:
+                raise TypeError(f"Variant.{name} must be a non-empty string, got {value!r}")
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"Variant.name {self.name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
+        if missing := [p for p in REQUIRED_PRESETS if p not in self.presets]:
+            raise ValueError(f"variant {self.name!r} lacks the preset {missing[0]!r}")
+        for role in self.networks:
+            if role in ("generator", "discriminator") or not role.isidentifier():
+                raise ValueError(f"variant {self.name!r}: {role!r} cannot name a further network")
+        if unknown := set(self.keeps) - {"discriminator", *self.networks}:
+            raise ValueError(f"variant {self.name!r} keeps unknown roles {sorted(unknown)}")
+        object.__setattr__(self, "keeps", tuple(self.keeps))
+        object.__setattr__(self, "networks", freeze(self.networks, "networks"))
+        object.__setattr__(self, "penalties", freeze(self.penalties, "penalties"))
+        object.__setattr__(self, "presets", MappingProxyType(dict(self.presets)))
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Every network's component by role, the generator first."""
+        return {"generator": self.generator, "discriminator": self.discriminator, **self.networks}
+
+    def to_json(self) -> dict[str, Json]:
+        """The variant as plain dicts, lists and scalars."""
+        presets = {
+            name: {"summary": p.summary, "source": p.source, "options": thaw(p.options)} for name, p in self.presets.items()
+        }
+        return {**{f.name: thaw(getattr(self, f.name)) for f in fields(self) if f.name != "presets"}, "presets": presets}
+
+
+def freeze(value: Json, where: str) -> Json:
+    """``value`` with every mapping and list made read-only; TypeError, naming ``where``, if it is not JSON-able."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(v, f"{where}[{i}]") for i, v in enumerate(value))
+    if isinstance(value, Mapping):
+        if bad := [k for k in value if not isinstance(k, str)]:
+            raise TypeError(f"{where} has a key that is not a string: {bad[0]!r}")
+        return MappingProxyType({k: freeze(v, f"{where}.{k}") for k, v in value.items()})
+    raise TypeError(f"{where} holds a {type(value).__name__}, which is not plain data")
+
+
+def thaw(value: Json) -> Json:
+    """The inverse of :func:`freeze`: fresh dicts and lists that ``json`` can write."""
+    if isinstance(value, Mapping):
+        return {k: thaw(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [thaw(v) for v in value]
+    return value
