@@ -1,0 +1,111 @@
+"""Where samples come from: ``open_data`` turns what ``--data`` names into one store in memory.
+
+Nothing here imports torch before data is opened, so that ``ganzoo train --help`` can show :data:`FORMS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from ganzoo.errors import DataError, PluginError, UnknownNameError, UsageError
+from ganzoo.registry import REFERENCE, Registry
+
+if TYPE_CHECKING:
+    from ganzoo.data.store import Store
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (samples read, samples in all) as reading goes on, from the thread that asked for the data."""
+
+MAX_RESOLUTION = 4096
+
+FORMS = """\
+--data takes any of:
+
+  fashion-mnist-10k        a registered dataset; all of them: ganzoo list --kind datasets
+  ./photos                 a folder of pictures of any sizes and modes, sub-folders too; if each picture lies in one
+                           of two or more sub-folders, these are its classes
+  photos.zip               the same, in a zip, which is not unpacked
+  t10k-images-idx3-ubyte   IDX as MNIST uses it, .gz or not; labels are taken from the *-labels-idx1-ubyte beside it
+  samples.npz              NPZ: arr_0, images, samples, x or the only array; labels: labels, y or arr_1
+  samples.npy              NPY. uint8 arrays (N, H, W), (N, H, W, 1|3|4) and (N, 1|3, H, W) are pictures; all other
+                           numbers are samples as they stand
+  torch/cifar10            a dataset that timm reads: torch/, hfds/, hfids/, wds/, tfds/. Options follow as in a link:
+                           'torch/cifar10?split=test', 'torch/image_folder?root=/data/faces',
+                           'hfds/user/name?split=validation&input_key=img&target_key=fine_label'
+
+Pictures are cut to their central square. --resolution sets its side; without it pictures keep their size if all are
+square, alike and at most 256 wide (arrays keep theirs always), and become 64 wide if not.
+
+A name that is both a dataset and a file is the dataset; ./name is the file.
+"""
+
+_READER = re.compile(r"(torch|hfds|hfids|wds|tfds)/.", re.IGNORECASE)
+_IDX = re.compile(r"(ubyte|\.idx\d?)(\.gz)?$")
+_FORMS_HINT = "--data takes a dataset's name, a folder, a .zip, .npy, .npz or IDX file, or a timm name such as torch/cifar10"
+
+
+def open_data(spec: str, *, registry: Registry, resolution: int | None = None, progress: Progress | None = None) -> Store:
+    """The samples that ``spec`` names, in one of the :data:`FORMS`, read once and for all.
+
+    Args:
+        spec: What the user typed after ``--data``.
+        registry: Where datasets are registered. A registered dataset is called as
+            ``component(resolution=…, progress=…)`` and returns a :class:`~ganzoo.data.store.Store`.
+        resolution: Side of the square pictures, in [1, 4096]; None: see FORMS.
+        progress: Told how far reading is.
+
+    Raises:
+        UsageError: A name that is nothing, or a resolution that the data cannot have.
+        DataError: The data is missing, unreadable, too large for the memory, or fewer than two samples.
+        PluginError: A registered dataset does not return a Store.
+    """
+    if resolution is not None and (type(resolution) is not int or not 1 <= resolution <= MAX_RESOLUTION):
+        raise UsageError(f"resolution must be a whole number from 1 to {MAX_RESOLUTION}, got {resolution!r}")
+    if not spec.strip():
+        raise UsageError("--data is empty", hint=_FORMS_HINT)
+    path = Path(spec).expanduser()
+    if _is_dataset(registry, spec) or (REFERENCE.fullmatch(spec) and not path.exists()):
+        return _call(registry, spec, resolution, progress)
+    if path.exists():
+        return _open_path(path, resolution, progress)
+    if _READER.match(spec):
+        from ganzoo.data.readers import open_reader
+
+        return open_reader(spec, resolution=resolution, progress=progress)
+    if "/" in spec or "\\" in spec or path.suffix:
+        raise DataError(f"no such file or folder: {spec}", hint=_FORMS_HINT)
+    raise UnknownNameError("dataset", spec, registry.names("dataset"), hint=_FORMS_HINT)
+
+
+def _is_dataset(registry: Registry, spec: str) -> bool:
+    try:
+        registry.get("dataset", spec)
+    except UnknownNameError:
+        return False
+    return True
+
+
+def _call(registry: Registry, spec: str, resolution: int | None, progress: Progress | None) -> Store:
+    from ganzoo.data.store import Store
+
+    store = registry.resolve("dataset", spec)(resolution=resolution, progress=progress)
+    if not isinstance(store, Store):
+        raise PluginError(f"dataset {spec!r} returned {type(store).__name__}, not a ganzoo.Store")
+    return store
+
+
+def _open_path(path: Path, resolution: int | None, progress: Progress | None) -> Store:
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix == ".zip":
+        from ganzoo.data.pictures import open_folder, open_zip
+
+        return (open_folder if path.is_dir() else open_zip)(path, resolution=resolution, progress=progress)
+    if suffix in (".npy", ".npz") or _IDX.search(path.name):
+        from ganzoo.data.arrays import open_idx, open_npy, open_npz
+
+        opener = {".npy": open_npy, ".npz": open_npz}.get(suffix, open_idx)
+        return opener(path, resolution=resolution, progress=progress)
+    raise DataError(f"{path} is no kind of data that ganzoo reads", hint=_FORMS_HINT)

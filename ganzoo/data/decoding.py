@@ -1,0 +1,164 @@
+"""One picture of any size and mode to a square of bytes, and how many of them are decoded at once."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+T = TypeVar("T")
+
+DEFAULT_RESOLUTION = 64
+MAX_NATIVE_RESOLUTION = 256
+
+# Formats with a signature and a decoder inside Pillow. That leaves out EPS (which runs Ghostscript) and TGA (which
+# takes any bytes for a picture).
+Image.init()
+_WANTED = {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP"}
+FORMATS = sorted(_WANTED & Image.OPEN.keys())
+EXTENSIONS = frozenset(extension for extension, name in Image.registered_extensions().items() if name in FORMATS)
+
+_DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+_GREY_MODES = frozenset({"1", "L", "LA"}) | _DEEP_MODES
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_WORKERS = min(16, os.cpu_count() or 1)
+_WINDOW = 1024
+_AT_ONCE = 16  # handing over one small picture costs as much as decoding it
+
+
+def open_picture(stream: IO[bytes]) -> Image.Image:
+    """The picture in ``stream``, not yet decoded.
+
+    Raises:
+        ValueError: No picture, or one with more pixels than Pillow thinks safe; Pillow raises more for damaged ones.
+    """
+    try:
+        image = Image.open(stream, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError("no picture, or a damaged one") from None
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
+        raise ValueError(f"{image.width} x {image.height} pixels, more than the limit of {Image.MAX_IMAGE_PIXELS:,}")
+    return image
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether its mode has no colour."""
+    return image.mode in _GREY_MODES
+
+
+def natural_resolution(sizes: Iterable[tuple[int, int]]) -> int:
+    """The side for pictures of these sizes when nobody asks for one.
+
+    Theirs, if all are alike, square and at most 256 wide; else 64.
+    """
+    alike = set(sizes)
+    width, height = alike.pop() if len(alike) == 1 else (0, 1)
+    return width if width == height <= MAX_NATIVE_RESOLUTION else DEFAULT_RESOLUTION
+
+
+def square(image: Image.Image, resolution: int, channels: int) -> NDArray[np.uint8]:
+    """The central square of ``image``, upright, on white where it is transparent.
+
+    Args:
+        image: Any mode but 32-bit numbers; an animation gives its first frame. 16-bit greys are scaled to 8.
+        resolution: Side of the result in pixels; resized with antialiasing (Lanczos).
+        channels: 1 (grey) or 3 (RGB).
+
+    Returns:
+        uint8 ``(channels, resolution, resolution)``.
+
+    Raises:
+        ValueError, OSError: And what else Pillow raises for a damaged or unsupported file.
+    """
+    # A JPEG decodes to a half, quarter or eighth several times faster; twice the target leaves Lanczos its say.
+    image.draft(None, (2 * resolution, 2 * resolution))
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode in _DEEP_MODES:
+        small = _shrink_deep(image, resolution).convert(mode)
+    elif image.mode == "F":
+        raise ValueError("a picture of 32-bit numbers, whose white is not defined")
+    elif image.has_transparency_data:
+        small = _shrink(image.convert("LA" if channels == 1 else "RGBA"), resolution)
+        small = Image.composite(small.convert(mode), Image.new(mode, small.size, "white"), small.getchannel("A"))
+    else:
+        small = _shrink(image.convert(mode), resolution)
+    turn = _UPRIGHT.get(_orientation(image))
+    small = small if turn is None else small.transpose(turn)
+    return np.asarray(small, dtype=np.uint8).reshape(resolution, resolution, channels).transpose(2, 0, 1)
+
+
+def _shrink(image: Image.Image, resolution: int) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return image.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+
+def _shrink_deep(image: Image.Image, resolution: int) -> Image.Image:
+    values = np.asarray(image).astype(np.float32)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("a picture of 32-bit numbers, whose white is not defined")
+    values = np.asarray(_shrink(Image.fromarray(values / 257), resolution))
+    return Image.fromarray(np.rint(values).clip(0, 255).astype(np.uint8))
+
+
+def _orientation(image: Image.Image) -> int:
+    # Asked after decoding, since some decoders turn the picture themselves and then say so here.
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - damaged EXIF, which is common, must not cost a sound picture
+        return 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one piece of work gave nothing."""
+
+    reason: str
+
+
+def attempt(work: Callable[[], T]) -> T | Failure:
+    """``work()``, or a Failure if it raises."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - decoders raise anything for bytes that somebody made up
+        return Failure(" ".join(str(error).split()) or type(error).__name__)
+
+
+def in_threads(work: Callable[[int], T], count: int) -> Iterator[T | Failure]:
+    """``work(0)`` to ``work(count - 1)``, in order, done in threads a thousand at a time; a Failure where it raised."""
+
+    def attempt_some(start: int) -> list[T | Failure]:
+        return [attempt(partial(work, index)) for index in range(start, min(start + _AT_ONCE, count))]
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(_WORKERS) as pool:
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of it becomes a Failure
+        for start in range(0, count, _WINDOW):
+            for some in pool.map(attempt_some, range(start, min(start + _WINDOW, count), _AT_ONCE)):
+                yield from some
+
+
+def read_bounded(stream: IO[bytes], limit: int) -> IO[bytes]:
+    """All of ``stream`` in memory; ValueError if it holds more than ``limit`` bytes."""
+    content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"more than {limit:,} bytes")
+    return io.BytesIO(content)

@@ -1,0 +1,135 @@
+"""The store: samples in memory, from which batches are drawn on any device."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.errors import DataError
+
+MAX_CLASSES = 100_000
+"""More than any labelled data set has: labels from a file must not decide how much a network allocates."""
+
+_HASHED_AT_ONCE = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Samples in memory, decoded once; a batch costs one gather.
+
+    Args:
+        name: A short slug, used in names of run folders: ``fashion-mnist-10k``, ``photos``.
+        samples: Pictures: uint8 ``(N, C, H, W)`` with 1 or 3 channels. Anything else: finite float32 ``(N, *sample_shape)``.
+        labels: Classes, int64 ``(N,)`` in [0, num_classes), or None.
+        class_names: Names of the classes in order, or empty.
+        skipped: What could not be read, each as ``path: reason``.
+
+    Raises:
+        DataError: Fewer than two samples, or tensors that are not as above.
+    """
+
+    name: str
+    samples: Tensor
+    labels: Tensor | None = None
+    class_names: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape, dtype = tuple(self.samples.shape), self.samples.dtype
+        if dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"{self.name}: samples are {dtype}, expected uint8 pictures or float32")
+        if not shape or shape[0] < 2:
+            raise DataError(f"{self.name}: {shape[0] if shape else 0} samples; training needs at least two")
+        if len(shape) < 2 or not self.samples.numel():
+            raise DataError(f"{self.name}: an array of shape {shape} holds no samples (N, …)")
+        if self.is_pictures and (len(shape) != 4 or shape[1] not in (1, 3)):
+            raise DataError(f"{self.name}: pictures of shape {shape}, expected (N, 1 or 3, H, W)")
+        # The extremes of a tensor with a NaN are NaN, so this looks at every value without a mask of its size.
+        if not self.is_pictures and not all(torch.isfinite(x) for x in self.samples.aminmax()):
+            raise DataError(f"{self.name}: some values are not finite (or too large for float32)")
+        if self.labels is not None:
+            self._check_labels(self.labels)
+
+    def _check_labels(self, labels: Tensor) -> None:
+        if labels.dtype != torch.int64 or tuple(labels.shape) != (len(self),):
+            raise DataError(f"{self.name}: labels {labels.dtype} {tuple(labels.shape)}, expected int64 ({len(self)},)")
+        low, high = (int(x) for x in labels.aminmax())
+        if low < 0 or high >= (len(self.class_names) or MAX_CLASSES):
+            raise DataError(f"{self.name}: labels from {low} to {high} for {len(self.class_names) or MAX_CLASSES} classes")
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample; pictures ``(C, H, W)``."""
+        return tuple(self.samples.shape[1:])
+
+    @property
+    def is_pictures(self) -> bool:
+        """Whether the samples are uint8 pictures, which :meth:`batch` maps to [-1, 1]."""
+        return self.samples.dtype == torch.uint8
+
+    @cached_property
+    def num_classes(self) -> int:
+        """How many classes the labels have, also those without a sample; 0 without labels."""
+        if self.labels is None:
+            return 0
+        return len(self.class_names) or int(self.labels.max()) + 1
+
+    def to(self, device: torch.device | str) -> Store:
+        """The same store on ``device``."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return replace(self, samples=self.samples.to(device), labels=labels)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Samples by index.
+
+        Args:
+            indices: int64 ``(B,)`` in [0, N), on any device.
+
+        Returns:
+            float32 ``(B, *sample_shape)`` on the store's device, pictures as x / 127.5 - 1 in [-1, 1] and other samples
+            as they are; and int64 labels ``(B,)``, or None.
+        """
+        indices = indices.to(self.samples.device)
+        samples = self.samples.index_select(0, indices)  # several times faster than samples[indices]
+        if self.is_pictures:
+            samples = samples.float().div_(127.5).sub_(1)
+        return samples, None if self.labels is None else self.labels.index_select(0, indices)
+
+    def describe(self) -> dict[str, Any]:
+        """What the store holds, as plain data: enough to tell whether two runs trained on the same samples.
+
+        ``sha256`` is of the samples' bytes followed by the labels'; it is computed once (a gigabyte a second or so).
+        """
+        return {
+            "name": self.name,
+            "count": len(self),
+            "sample_shape": list(self.sample_shape),
+            "dtype": str(self.samples.dtype).removeprefix("torch."),
+            "num_classes": self.num_classes,
+            "class_names": list(self.class_names),
+            "skipped": len(self.skipped),
+            "sha256": self._sha256,
+        }
+
+    @cached_property
+    def _sha256(self) -> str:
+        digest = hashlib.sha256()
+        for tensor in (self.samples, self.labels) if self.labels is not None else (self.samples,):
+            rows = max(1, _HASHED_AT_ONCE // (tensor[0].numel() * tensor.element_size()))
+            for start in range(0, len(self), rows):
+                digest.update(tensor[start : start + rows].cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+
+def slug(text: str) -> str:
+    """``text`` as a store's name: lower-case letters and digits joined by ``-``, at most 60 of them."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:60].strip("-") or "data"
