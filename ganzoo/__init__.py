@@ -25,7 +25,7 @@ _PUBLIC = {
     "StepContext": "ganzoo.interfaces",
     "Store": "ganzoo.data.store",
     "load": "ganzoo.pretrained",
-    "list_variants": "ganzoo.catalog",
+    "list_variants": "ganzoo.plugins",
     "train": "ganzoo.training.run",
 }
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Penalty as Penalty
     from ganzoo.interfaces import StepContext as StepContext
     from ganzoo.interfaces import Trainer as Trainer
+    from ganzoo.plugins import list_variants as list_variants
     from ganzoo.pretrained import load as load
     from ganzoo.training.run import train as train
     from ganzoo.variant import Preset as Preset

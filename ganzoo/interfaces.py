@@ -16,8 +16,9 @@ For a shape or an option that it does not support, it raises :class:`ganzoo.Usag
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -38,8 +39,9 @@ class Generator(nn.Module, ABC):
         latent_shape: Shape of one latent.
         sample_shape: Shape of one sample.
         num_classes: 0 for an unconditional generator.
-        block_size: How many samples :meth:`sample` computes at once. It is fixed because kernels chosen by batch size
-            differ in their last bits, and a seed's sample must not.
+        block_size: How many samples :meth:`sample` computes at once. It is fixed, and so is a seed's row in a block,
+            because kernels for another batch size or for an unaligned row differ in their last bits, and a seed's sample
+            must not.
     """
 
     block_size: ClassVar[int] = 32
@@ -83,26 +85,31 @@ class Generator(nn.Module, ABC):
         """
         if (seeds is None) == (latents is None):
             raise UsageError("sample() takes either seeds or latents", hint="for example: generator.sample(seeds=range(16))")
-        seeds = [seeds] if isinstance(seeds, int) else list(seeds) if seeds is not None else None
+        seeds = None if seeds is None else _integers(seeds, "seed")
         count = len(seeds) if seeds is not None else len(latents) if latents is not None else 0
         classes = self._classes(labels, seeds if seeds is not None else range(count))
         if latents is not None and tuple(latents.shape[1:]) != self.latent_shape:
-            raise UsageError(f"latents of shape {tuple(latents.shape)}, expected (N, {', '.join(map(str, self.latent_shape))})")
+            raise UsageError(
+                f"latents of shape {tuple(latents.shape)}, expected (N, {', '.join(map(str, self.latent_shape))})"
+            )
         if truncation is not None and not truncation > 0:
             raise UsageError(f"truncation must be positive, got {truncation}")
-        device = next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
+        if truncation is not None and type(self).draw_latents is not Generator.draw_latents:
+            raise UsageError("this generator's latents are not normal, so they cannot be truncated")
+        weight = next((t for t in self.parameters() if t.is_floating_point()), torch.empty(0))
+        device = weight.device
         out = torch.empty(count, *self.sample_shape, device=device)
         was_training = self.training
         self.eval()
         try:
             with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-                for start in range(0, count, self.block_size):
-                    stop = min(start + self.block_size, count)
-                    z = latents[start:stop] if latents is not None else self._latents_of(seeds[start:stop])  # type: ignore[index]
+                for block in self._blocks(seeds if seeds is not None else range(count)):
+                    rows, which = list(block), list(block.values())
+                    z = latents[which] if latents is not None else self._latents_of([seeds[i] for i in which])  # type: ignore[index]
                     z = truncate(z, truncation) if truncation is not None else z
-                    z = self._fill_block(z).to(device)
-                    c = self._fill_block(classes[start:stop]).to(device) if classes is not None else None
-                    out[start:stop] = self(z, c)[: stop - start].float()
+                    z = self._fill_block(z, rows).to(weight)
+                    c = self._fill_block(classes[which], rows).to(device) if classes is not None else None
+                    out[which] = self(z, c)[rows].float()
         finally:
             self.train(was_training)
         return out
@@ -111,9 +118,9 @@ class Generator(nn.Module, ABC):
         rng = torch.Generator()
         rows = []
         for seed in seeds:
-            if not 0 <= int(seed) < 2**63:
+            if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not in [0, 2^63)")
-            rows.append(self.draw_latents(1, rng.manual_seed(int(seed))))
+            rows.append(self.draw_latents(1, rng.manual_seed(seed)))
         return torch.cat(rows)
 
     def _classes(self, labels: Iterable[int] | int | None, seeds: Sequence[int]) -> Tensor | None:
@@ -122,25 +129,46 @@ class Generator(nn.Module, ABC):
                 raise UsageError("this generator is unconditional: it takes no labels")
             return None
         if labels is None:
-            chosen = [int(s) % self.num_classes for s in seeds]
+            chosen = [seed % self.num_classes for seed in seeds]
         else:
-            chosen = [labels] * len(seeds) if isinstance(labels, int) else [int(x) for x in labels]
+            chosen = _integers(labels, "label")
+            chosen = chosen * len(seeds) if isinstance(labels, int) else chosen
         if len(chosen) != len(seeds):
             raise UsageError(f"{len(chosen)} labels for {len(seeds)} samples")
         if wrong := [c for c in chosen if not 0 <= c < self.num_classes]:
             raise UsageError(f"label {wrong[0]} is not in [0, {self.num_classes - 1}]")
         return torch.tensor(chosen, dtype=torch.int64)
 
-    def _fill_block(self, rows: Tensor) -> Tensor:
-        missing = self.block_size - len(rows)
-        return torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])]) if missing else rows
+    def _blocks(self, seeds: Sequence[int]) -> Iterator[dict[int, int]]:
+        """Row -> index of its seed, in as many blocks as it takes for every seed to be in the row that is its own."""
+        indices: dict[int, list[int]] = {}
+        for index, seed in enumerate(seeds):
+            # The quotient spreads out every n-th seed, the share of one of n processes, which would want the same few rows.
+            row = (seed + seed // self.block_size) % self.block_size
+            indices.setdefault(row, []).append(index)
+        for turn in range(max(map(len, indices.values()), default=0)):
+            yield {row: found[turn] for row, found in indices.items() if turn < len(found)}
+
+    def _fill_block(self, values: Tensor, rows: Sequence[int]) -> Tensor:
+        block = values[:1].repeat(self.block_size, *[1] * (values.ndim - 1))
+        block[rows] = values
+        return block
+
+
+def _integers(values: Iterable[int] | int, what: str) -> list[int]:
+    """One or many integers of any integer type, as a list. Raises UsageError."""
+    try:
+        return [operator.index(v) for v in (values if isinstance(values, Iterable) else [values])]
+    except TypeError as error:
+        raise UsageError(f"a {what} is a whole number: {error}") from None
 
 
 def truncate(z: Tensor, threshold: float) -> Tensor:
     """Standard normal ``z`` mapped, monotonically and value by value, onto a normal distribution cut at ±threshold."""
     low = torch.special.ndtr(torch.tensor(-threshold, dtype=torch.float64))
     share = low + (1 - 2 * low) * torch.special.ndtr(z.double())
-    return torch.special.ndtri(share).clamp(-threshold, threshold).to(z.dtype)
+    cut: Tensor = torch.special.ndtri(share).clamp(-threshold, threshold).to(z.dtype)
+    return cut
 
 
 class Discriminator(nn.Module, ABC):
@@ -275,12 +303,15 @@ class Trainer(ABC):
             Detached scalars to log, by name. They stay on the device: do not call ``item()``.
         """
 
-    def preview(self, generator: Generator, seeds: Sequence[int], reals: Tensor) -> Tensor:
-        """The samples to draw as training goes, ``(len(seeds), *sample_shape)``.
+    def preview(self, networks: Mapping[str, nn.Module], seeds: Sequence[int], reals: Tensor, labels: Tensor | None) -> Tensor:
+        """The samples to draw as training goes, ``(N, *sample_shape)``: those of ``seeds``, unless overridden.
 
         Args:
-            generator: The EMA generator.
+            networks: The EMA networks by role, as the model folder will hold them: the generator, and what the variant
+                keeps besides.
             seeds: The same at every call.
-            reals: As many real samples, the same at every call, for generators that start from samples.
+            reals: As many real samples, the same at every call, for networks that start from samples.
+            labels: Their int64 labels, or None.
         """
-        return generator.sample(seeds)
+        samples: Tensor = networks["generator"].sample(seeds)  # type: ignore[operator]
+        return samples

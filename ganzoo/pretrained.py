@@ -1,0 +1,266 @@
+"""The model folder: what a run ends with, and what is loaded from.
+
+A folder holds ``config.json`` (which variant, from which plugin, every constructor argument), ``model.safetensors`` (the
+EMA generator), one more ``ROLE.safetensors`` for each further network that the variant keeps, and ``samples.png``.
+
+Everything in a folder may come from a stranger. Names in it are looked up among what installed plugins declare and never
+imported; a network is first described without memory and compared with the file's header, then built and loaded
+strictly; only safetensors are read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ganzoo import __version__, plugins
+from ganzoo.errors import ModelError, UnknownNameError, UsageError
+from ganzoo.factory import Part, build_networks, kind_of, make_part
+from ganzoo.files import write_json
+from ganzoo.registry import Entry, Origin, Registry
+from ganzoo.variant import NAME, Json, Variant
+
+FORMAT = 1
+CONFIG = "config.json"
+MAX_CONFIG_BYTES = 1 << 20
+MAX_INTEGER = 1 << 24
+
+Size = Annotated[int, Field(ge=1, le=1 << 20)]
+Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
+
+
+class NetworkConfig(BaseModel):
+    """How one network is built: its component's name and every argument."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    component: str
+    arguments: dict[str, Json]
+
+
+class PluginConfig(BaseModel):
+    """The plugin that the variant came from."""
+
+    model_config = ConfigDict(frozen=True)
+    distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
+
+
+class ModelConfig(BaseModel):
+    """What ``config.json`` holds.
+
+    Attributes:
+        format: Version of the model folder's layout.
+        ganzoo: Version of ganzoo that wrote it.
+        variant: Name of the variant, without its distribution.
+        plugin: Where the variant came from.
+        networks: Role -> how it is built, for every role whose weights are in the folder.
+        sample_shape, latent_shape: Without the batch axis.
+        num_classes: Classes in the data, 0 if it has no labels.
+        class_names: Their names, if known.
+        value_range: Lowest and highest value of a sample; None if unbounded.
+        training: What the run was: preset, data, images seen, seconds, options.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    format: Literal[1]
+    ganzoo: Annotated[str, Field(max_length=100)]
+    variant: Annotated[str, Field(pattern=rf"^{NAME.pattern}$", max_length=100)]
+    plugin: PluginConfig
+    networks: dict[str, NetworkConfig]
+    sample_shape: Shape
+    latent_shape: Shape
+    num_classes: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    class_names: tuple[str, ...] = ()
+    value_range: tuple[float, float] | None = None
+    training: dict[str, Json] = {}
+
+
+def weights_file(role: str) -> str:
+    """The name of the file that holds a role's weights."""
+    return "model.safetensors" if role == "generator" else f"{role}.safetensors"
+
+
+def save(folder: Path, config: ModelConfig, networks: Mapping[str, nn.Module]) -> None:
+    """Write ``config.json`` and the weights of ``networks`` into ``folder``, which exists.
+
+    Args:
+        folder: Where to write; make it with :func:`ganzoo.files.replace_folder` to have all or nothing.
+        config: Describes exactly the roles in ``networks``.
+        networks: Role -> network.
+    """
+    assert set(config.networks) == set(networks)
+    for role, network in networks.items():
+        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        save_file(tensors, folder / weights_file(role), metadata={"format": "pt"})
+    write_json(folder / CONFIG, config.model_dump(mode="json"))
+
+
+def find(source: str | Path) -> Path:
+    """The model folder that ``source`` means: itself, or ``model/`` inside the folder of a run.
+
+    Raises:
+        ModelError: There is none.
+    """
+    path = Path(source).expanduser()
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).is_file() and (folder / weights_file("generator")).is_file():
+            return folder
+    if not path.is_dir():
+        raise ModelError(
+            f"no model folder {str(source)!r}", hint="train one: ganzoo train dcgan, then load the folder it names"
+        )
+    if (path / "metrics.jsonl").is_file():
+        raise ModelError(f"the run {str(source)!r} has no model yet: it did not finish")
+    raise ModelError(f"{str(source)!r} is not a model folder: it lacks {CONFIG} or {weights_file('generator')}")
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The validated ``config.json`` of a model folder. Raises ModelError if it is missing, damaged or not understood."""
+    path = folder / CONFIG
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise ModelError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes, which no model's configuration is")
+    try:
+        data = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON: {error}") from error
+    if isinstance(data, dict) and data.get("format") != FORMAT and isinstance(data.get("format"), int):
+        raise ModelError(
+            f"{path} has format {data['format']}, this ganzoo reads {FORMAT}", hint="pip install --upgrade ganzoo"
+        )
+    try:
+        config = ModelConfig.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise ModelError(f"{path} is not a model's configuration: {where}: {first['msg'].lower()}") from None
+    _bound(config.networks, path)
+    return config
+
+
+def load(source: str | Path, *, role: str = "generator", device: str | torch.device = "cpu") -> Any:
+    """A trained network, ready to use: ``ganzoo.load("runs/dcgan").sample(seeds=range(16))``.
+
+    Args:
+        source: A model folder, or the folder of a run, which has one.
+        role: Which network; the generator unless the variant keeps others too.
+        device: Where to put it.
+
+    Returns:
+        The network in evaluation mode; for ``generator`` a :class:`ganzoo.Generator`. Its ``config`` attribute holds the
+        folder's :class:`ModelConfig`.
+
+    Raises:
+        ModelError: No model folder, or one that is damaged, or whose plugin is not installed.
+        UsageError: The folder has no network of that role.
+    """
+    folder = find(source)
+    config = read_config(folder)
+    if role not in config.networks:
+        raise UnknownNameError("role", role, config.networks, hint=f"{folder} holds {', '.join(config.networks)}")
+    part = _part(config, role, folder)
+    path = folder / weights_file(role)
+    try:
+        with torch.device("meta"):
+            described = _build(part, role, config)
+        _compare(path, described)
+        network = _build(part, role, config)
+        network.load_state_dict(load_file(path), strict=True)
+    except (UsageError, SafetensorError, OSError, RuntimeError) as error:
+        raise ModelError(f"{path} cannot be loaded: {error}") from error
+    network.config = config  # type: ignore[assignment]
+    return network.to(device).eval().requires_grad_(False)
+
+
+def is_loadable(registry: Registry, entry: Entry, role: str, component: str) -> bool:
+    """Whether a model folder of the variant ``entry`` may name ``component`` for ``role``.
+
+    It may if an installed plugin says so: by registering the name, or in the variant itself or one of its presets.
+    """
+    variant = entry.target
+    assert isinstance(variant, Variant)
+    if component in (variant.roles[role], *(preset.options.get(role) for preset in variant.presets.values())):
+        return True
+    try:
+        registry.get(kind_of(role), component, within=entry.origin.distribution)
+    except UnknownNameError:
+        return False
+    return True
+
+
+def _part(config: ModelConfig, role: str, folder: Path) -> Part:
+    """How to build a role's network, by what installed plugins say; the file's own words are only compared with theirs."""
+    registry = plugins.load().registry
+    entry = _variant_entry(registry, config)
+    network = config.networks[role]
+    if role not in registry.variant(entry.qualified).roles:
+        raise ModelError(f"{folder / CONFIG} holds a {role}, which the variant {config.variant!r} does not have")
+    if not is_loadable(registry, entry, role, network.component):
+        raise ModelError(f"{folder / CONFIG} names the component {network.component!r}, which no installed plugin declares")
+    try:
+        return make_part(registry, kind_of(role), network.component, network.arguments, label=role, within=entry.origin)
+    except UsageError as error:
+        raise ModelError(f"{folder / CONFIG}: {error.message}", hint=_versions(config, entry.origin)) from error
+
+
+def _variant_entry(registry: Registry, config: ModelConfig) -> Entry:
+    distribution = config.plugin.distribution
+    try:
+        return registry.get("variant", f"{distribution}:{config.variant}")
+    except UnknownNameError:
+        skipped = any(o.distribution == distribution for o in plugins.load().skipped)
+        hint = "GANZOO_LOAD_PLUGINS leaves it out" if skipped else f"if you trust it: pip install {distribution}"
+        raise ModelError(
+            f"this model needs the variant {config.variant!r} of the plugin {distribution!r} ({config.plugin.version}), "
+            "which is not loaded",
+            hint=hint,
+        ) from None
+
+
+def _versions(config: ModelConfig, origin: Origin) -> str:
+    wrote = f"written by {origin.distribution} {config.plugin.version} and ganzoo {config.ganzoo}"
+    return f"{wrote}; here are {origin.version} and {__version__}"
+
+
+def _build(part: Part, role: str, config: ModelConfig) -> nn.Module:
+    shapes: dict[str, Any] = {"sample_shape": config.sample_shape, "num_classes": config.num_classes}
+    return build_networks({role: part}, **shapes, latent_shape=config.latent_shape)[role]
+
+
+def _compare(path: Path, described: nn.Module) -> None:
+    """Compare a file's header with a network that has no memory yet. Raises RuntimeError where they differ."""
+    wanted = {k: (tuple(v.shape), v.dtype) for k, v in described.state_dict().items()}
+    with safe_open(path, framework="pt") as file:
+        names = set(file.keys())
+        if names != set(wanted):
+            odd = sorted(names ^ set(wanted))
+            raise RuntimeError(f"its tensors are not the network's: {', '.join(odd[:3])}{' …' if len(odd) > 3 else ''}")
+        for name, (shape, _) in wanted.items():
+            if tuple(file.get_slice(name).get_shape()) != shape:
+                raise RuntimeError(f"{name} has shape {file.get_slice(name).get_shape()}, the network {list(shape)}")
+
+
+def _bound(value: Any, path: Path) -> None:
+    """Refuse integers that no constructor should be asked to allocate by."""
+    if isinstance(value, BaseModel):
+        _bound(value.model_dump(), path)
+    elif isinstance(value, Mapping):
+        for v in value.values():
+            _bound(v, path)
+    elif isinstance(value, (list, tuple)):
+        for v in value:
+            _bound(v, path)
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise ModelError(f"{path} holds the integer {value}, beyond ±{MAX_INTEGER}")

@@ -1,0 +1,145 @@
+"""Seeds to samples on disk: one picture of many, a folder of pictures, or an array, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.errors import UsageError
+from ganzoo.files import replace_file, replace_folder
+from ganzoo.interfaces import Generator
+
+MAX_GRID = 10_000
+"""The most pictures that go on one sheet."""
+
+Progress = Callable[[int, int], None]
+Batches = Callable[[int, int], Tensor]
+"""``(start, stop)`` to the samples of that range."""
+
+
+def is_picture(shape: Sequence[int]) -> bool:
+    """Whether samples of that shape can be drawn: grey or RGB, ``(C, H, W)``."""
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
+def to_uint8(samples: Tensor) -> npt.NDArray[np.uint8]:
+    """Pictures ``(N, C, H, W)`` in [-1, 1] as uint8 ``(N, H, W, C)``, clipped and rounded to nearest."""
+    scaled = samples.float().add(1).mul(127.5).round().clamp(0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def grid(samples: Tensor, columns: int | None = None) -> Image.Image:
+    """Pictures ``(N, C, H, W)`` in [-1, 1] side by side, row by row, with nothing between them.
+
+    Args:
+        samples: What to draw.
+        columns: Pictures in a row; by default as many as make the sheet about square.
+    """
+    pictures = to_uint8(samples)
+    count, height, width, channels = pictures.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
+    sheet[:count] = pictures
+    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return _image(sheet.reshape(rows * height, columns * width, channels))
+
+
+def write_grid(path: Path, samples: Tensor, columns: int | None = None) -> None:
+    """Write :func:`grid` as PNG."""
+    with replace_file(path) as beside:
+        grid(samples, columns).save(beside, format="PNG")
+
+
+def write_preview(stem: Path, samples: Tensor) -> Path:
+    """Write a few samples as ``stem.png`` if they can be drawn, else as ``stem.npz``. Returns the file's path."""
+    if is_picture(samples.shape[1:]):
+        path = stem.with_name(stem.name + ".png")
+        write_grid(path, samples)
+    else:
+        path = stem.with_name(stem.name + ".npz")
+        write_array(path, lambda start, stop: samples[start:stop], len(samples))
+    return path
+
+
+def sample_to(
+    path: Path,
+    generator: Generator,
+    seeds: Sequence[int],
+    *,
+    labels: int | None = None,
+    truncation: float | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the samples of ``seeds`` to ``path``.
+
+    Args:
+        path: ``*.png``: all on one sheet. ``*.npz``: an array ``arr_0``, uint8 NHWC for pictures and float32 otherwise,
+            written as it is made, so that a million samples take no more memory than a hundred. Else: a folder, which
+            must not exist or be empty, with a PNG for each seed.
+        generator: What makes them.
+        seeds: One sample each.
+        labels: A class for all of them, if the generator is conditional.
+        truncation: As in :meth:`ganzoo.Generator.sample`.
+        progress: Called with samples done and samples in all.
+
+    Raises:
+        UsageError: A path that cannot be written, or a form that the samples do not have.
+    """
+    count = len(seeds)
+    if not count:
+        raise UsageError("no seeds to sample")
+    drawn = is_picture(generator.sample_shape)
+    if path.suffix.lower() != ".npz" and not drawn:
+        raise UsageError(f"samples of shape {generator.sample_shape} are no pictures", hint="write an array: -o samples.npz")
+
+    def batch(start: int, stop: int) -> Tensor:
+        made = generator.sample(seeds[start:stop], labels=labels, truncation=truncation)
+        if progress:
+            progress(stop, count)
+        return made
+
+    if path.suffix.lower() == ".npz":
+        write_array(path, batch, count)
+    elif path.suffix.lower() == ".png":
+        if count > MAX_GRID:
+            raise UsageError(f"{count} pictures do not fit one sheet of {MAX_GRID}", hint="write an array: -o samples.npz")
+        write_grid(path, torch.cat([batch(start, min(start + 256, count)).cpu() for start in range(0, count, 256)]))
+    else:
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise UsageError(f"{str(path)!r} exists already", hint="name a new folder, or a file: -o grid.png")
+        with replace_folder(path) as beside:
+            for start in range(0, count, 256):
+                stop = min(start + 256, count)
+                for seed, picture in zip(seeds[start:stop], to_uint8(batch(start, stop)), strict=True):
+                    _image(picture).save(beside / f"seed{seed:08d}.png")
+
+
+def write_array(path: Path, batches: Batches, count: int, chunk: int = 256) -> None:
+    """Write samples to an NPZ file as ``arr_0``, ``chunk`` at a time, so that memory does not grow with ``count``."""
+    with (
+        replace_file(path) as beside,
+        zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("arr_0.npy", "w", force_zip64=True) as member,
+    ):
+        for start in range(0, count, chunk):
+            samples = batches(start, min(start + chunk, count))
+            drawn = is_picture(samples.shape[1:])
+            rows = to_uint8(samples) if drawn else samples.float().cpu().numpy().astype("<f4")
+            if start == 0:
+                shape = (count, *rows.shape[1:])
+                header = {"descr": rows.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(member, header)
+            member.write(np.ascontiguousarray(rows).tobytes())
+
+
+def _image(picture: npt.NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)

@@ -1,0 +1,1 @@
+"""Training: a variant, a preset and data in; a run's folder with a model folder in it out."""

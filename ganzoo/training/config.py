@@ -1,0 +1,259 @@
+"""What a run is: a variant's preset, with the user's options laid over it, every name resolved and every value checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from ganzoo import __version__
+from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.factory import Option, Part, kind_of, make_part, options_of
+from ganzoo.pretrained import is_loadable
+from ganzoo.registry import REFERENCE, Entry, Registry
+from ganzoo.variant import Json, Preset, Variant, thaw
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class LoopSettings(BaseModel):
+    """The loop's own options. Lengths of training are counted in images shown to the discriminator.
+
+    Attributes:
+        images: How long to train, unless ``--budget`` or ``--images`` says.
+        batch_size: Real samples in a step.
+        ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
+        lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
+        lr_final: What they fall to at its end, as a fraction of what they were.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    images: PositiveInt = 1_000_000
+    batch_size: Annotated[int, Field(ge=2, le=1 << 20)] = 64
+    ema_images: Annotated[float, Field(ge=0)] = 10_000
+    lr_decay_from: Fraction = 1.0
+    lr_final: Fraction = 1.0
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes, save the data's own content."""
+
+    entry: Entry
+    preset: str
+    parts: dict[str, Part]
+    penalties: dict[str, Part]
+    loop: LoopSettings
+    data: str
+    resolution: int | None
+    seed: int
+    budget_seconds: float | None
+    budget_images: int | None
+
+    @property
+    def variant(self) -> Variant:
+        assert isinstance(self.entry.target, Variant)
+        return self.entry.target
+
+    @property
+    def networks(self) -> dict[str, Part]:
+        """The parts that are networks, by role."""
+        return {role: self.parts[role] for role in self.variant.roles}
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The roles that EMA follows and the model folder holds."""
+        return ("generator", *self.variant.keeps)
+
+    def to_json(self) -> dict[str, Json]:
+        """The run as plain data, for ``config.json`` and ``--dry-run``."""
+        origin = self.entry.origin
+        return {
+            "ganzoo": __version__,
+            "variant": self.variant.name,
+            "plugin": {"distribution": origin.distribution, "version": origin.version},
+            "preset": self.preset,
+            "data": self.data,
+            "resolution": self.resolution,
+            "seed": self.seed,
+            "budget_seconds": self.budget_seconds,
+            "budget_images": self.budget_images,
+            "loop": self.loop.model_dump(),
+            **{label: part.to_json() for label, part in self.parts.items()},
+            "penalties": {label: part.to_json() for label, part in self.penalties.items()},
+        }
+
+
+def resolve(
+    registry: Registry,
+    variant: str,
+    *,
+    preset: str = "default",
+    options: Mapping[str, Json] | None = None,
+    data: str = "fashion-mnist-10k",
+    resolution: int | None = None,
+    seed: int = 0,
+    budget_seconds: float | None = None,
+    budget_images: int | None = None,
+) -> RunConfig:
+    """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
+
+    Args:
+        registry: Where names are looked up.
+        variant: The variant's name.
+        preset: One of its presets.
+        options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
+            parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
+            ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
+        data, resolution, seed, budget_seconds, budget_images: As for :func:`ganzoo.train`.
+
+    Raises:
+        UnknownNameError: A name or key that is not known, with the nearest ones.
+        UsageError: A value of the wrong type or out of range.
+        PluginError: A component that cannot be imported.
+    """
+    entry = registry.get("variant", variant)
+    described: Variant = entry.target  # type: ignore[assignment]
+    if preset not in described.presets:
+        raise UnknownNameError("preset", preset, described.presets, hint=f"{variant} has {', '.join(described.presets)}")
+    plan = _Plan(described)
+    plan.lay(described.presets[preset])
+    plan.lay(Preset(summary="", options=dict(options or {})), typed=True)
+
+    def part(label: str, kind: Any, name: str, arguments: Mapping[str, Json]) -> Part:
+        return make_part(registry, kind, name, arguments, label=label, within=entry.origin)
+
+    kinds = {role: kind_of(role) for role in described.roles} | {"loss": "loss", "trainer": "trainer"}
+    loop_options = {name: Option(name, field.rebuild_annotation(), None) for name, field in LoopSettings.model_fields.items()}
+    trainer = registry.resolve("trainer", plan.names["trainer"], within=entry.origin)
+    loop, inner = {}, dict(plan.arguments["trainer"])
+    trainer_options = options_of(trainer)
+    for key, value in plan.flat.items():
+        if key in loop_options:
+            loop[key] = loop_options[key].check(thaw(value), key)
+        elif key in trainer_options:
+            inner[key] = trainer_options[key].check(thaw(value), key)
+        else:
+            raise UnknownNameError("option", key, [*loop_options, *trainer_options, *plan.dotted(registry, kinds, entry)])
+    plan.arguments["trainer"] = inner
+    for role in ("generator", *described.keeps):
+        if REFERENCE.fullmatch(name := plan.names[role]) and not is_loadable(registry, entry, role, name):
+            raise UsageError(f"{role}={name!r}: a network that a model folder keeps must be registered by a plugin")
+    return RunConfig(
+        entry=entry,
+        preset=preset,
+        parts={label: part(label, kind, plan.names[label], plan.arguments[label]) for label, kind in kinds.items()},
+        penalties={n: part(f"penalties.{n}", "penalty", n, arguments) for n, arguments in plan.penalties.items()},
+        loop=LoopSettings(**loop),
+        data=data,
+        resolution=resolution,
+        seed=seed,
+        budget_seconds=budget_seconds,
+        budget_images=budget_images,
+    )
+
+
+class _Plan:
+    """The names and arguments of a run's parts while options are laid over one another."""
+
+    def __init__(self, variant: Variant) -> None:
+        self.names = {**variant.roles, "loss": variant.loss, "trainer": variant.trainer}
+        self.arguments: dict[str, dict[str, Json]] = {label: {} for label in self.names}
+        self.penalties: dict[str, dict[str, Json]] = {n: dict(a) for n, a in variant.penalties.items()}
+        self.flat: dict[str, Json] = {}
+
+    def lay(self, preset: Preset, *, typed: bool = False) -> None:
+        """Lay a preset's options over what is there: whole parts first, then what is inside them."""
+        for key, value in sorted(preset.options.items(), key=lambda item: "." in item[0]):
+            head, _, tail = key.partition(".")
+            if key in self.names:
+                if not isinstance(value, str):
+                    raise UsageError(f"{key} must be the name of a component, got {value!r}")
+                self.names[key], self.arguments[key] = value, {}
+            elif key == "penalties":
+                self.penalties = _penalties(value)
+            elif head in self.names and tail:
+                self.arguments[head][tail] = value
+            elif head == "penalties":
+                name, _, argument = tail.rpartition(".")
+                if name not in self.penalties:
+                    raise UnknownNameError(
+                        "penalty of this run", name or tail, self.penalties, hint=f"add it: --penalty {name or tail}"
+                    )
+                self.penalties[name][argument] = value
+            elif typed or not tail:
+                self.flat[key] = value
+            else:
+                raise UsageError(f"the preset has the option {key!r}, which no part takes")
+
+    def dotted(self, registry: Registry, kinds: Mapping[str, Any], entry: Entry) -> Iterable[str]:
+        """Every dotted option of the parts that can be imported, to find the nearest of a wrong one."""
+        yield from self.names
+        for label, kind in kinds.items():
+            component = registry.resolve(kind, self.names[label], within=entry.origin)
+            yield from (f"{label}.{option}" for option in options_of(component))
+        for name in self.penalties:
+            component = registry.resolve("penalty", name, within=entry.origin)
+            yield from (f"penalties.{name}.{option}" for option in options_of(component))
+
+
+def _penalties(value: Json) -> dict[str, dict[str, Json]]:
+    if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
+        raise UsageError(f'penalties must map names to arguments, got {value!r}; for example {{"r1": {{"weight": 0.1}}}}')
+    return {name: dict(arguments) for name, arguments in value.items()}
+
+
+def parse_option(text: str) -> tuple[str, Json]:
+    """``key=value`` as typed: JSON if it is that, a list if it has commas, else a string.
+
+    Raises:
+        UsageError: There is no ``=`` or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"-o takes key=value, got {text!r}", hint="for example: -o batch_size=128")
+    return key.strip(), parse_value(value.strip())
+
+
+def parse_value(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return [parse_value(part) for part in text.split(",")] if "," in text and text[0] not in '[{"' else text
+
+
+def parse_penalty(text: str) -> dict[str, dict[str, Json]]:
+    """``r1``, ``r1=0.1`` (its weight), or ``none``, as ``--penalty`` takes it."""
+    name, equals, weight = text.partition("=")
+    if text == "none":
+        return {}
+    return {name: {"weight": parse_value(weight)} if equals else {}}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in ``90``, ``45s``, ``4m``, ``1.5h``, ``2d``, ``1h30m``. Raises UsageError."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    if re.fullmatch(r"\d+(\.\d*)?", text):
+        seconds = float(text)
+    elif re.fullmatch(r"(\d+(\.\d*)?[smhd])+", text):
+        seconds = sum(float(n) * units[u] for n, _, u in re.findall(r"(\d+(\.\d*)?)([smhd])", text))
+    else:
+        raise UsageError(f"cannot read the time {text!r}", hint="for example: --budget 4m, 90s, 1h30m")
+    if not 0 < seconds <= 366 * 86400:
+        raise UsageError(f"a budget of {text!r} trains nothing" if seconds == 0 else f"a budget of {text!r} is over a year")
+    return seconds
+
+
+def parse_count(text: str) -> int:
+    """A count in ``20000``, ``20k``, ``2M``, ``1.5M``. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)([kKmMgG]?)", text)
+    if not match:
+        raise UsageError(f"cannot read the count {text!r}", hint="for example: --images 500k, 2M")
+    count = round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[match[2].lower()])
+    if not 0 < count <= 10**12:
+        raise UsageError(f"{text!r} images train nothing" if count == 0 else f"{text!r} images are more than can be counted")
+    return count

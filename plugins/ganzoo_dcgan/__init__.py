@@ -1,0 +1,70 @@
+"""DCGAN: the all-convolutional GAN that made GANs work on pictures."""
+
+from __future__ import annotations
+
+from ganzoo import Preset, Variant, hookimpl
+from ganzoo.registry import Registrar
+
+VARIANT = Variant(
+    name="dcgan",
+    summary="strided convolutions; the best pictures per minute here",
+    paper=(
+        "Radford et al., Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, "
+        "2016, https://arxiv.org/abs/1511.06434"
+    ),
+    generator="dcgan",
+    discriminator="dcgan",
+    loss="relativistic",
+    penalties={"finite-difference": {"weight": 0.05}},
+    presets={
+        "default": Preset(
+            summary="the best found here for a few minutes on a processor",
+            options={
+                "generator.latent_dim": 64,
+                "generator.width": 32,
+                "discriminator.width": 32,
+                "generator.base_convs": 1,
+                "discriminator.norm": "none",
+                "discriminator.base_convs": 1,
+                "lr": 2e-3,
+                "betas": [0.0, 0.99],
+                "batch_size": 64,
+                "images": 600_000,
+                "ema_images": 10_000,
+                "lr_decay_from": 0.5,
+                "lr_final": 0.0,
+            },
+        ),
+        "paper": Preset(
+            summary="the original's networks, loss and optimizer",
+            source=(
+                "Radford et al., 2016, sections 3 and 4 (latents of 100 numbers; batch norm but for G's output and D's input; "
+                "LeakyReLU 0.2; weights from N(0, 0.02); Adam 2e-4, beta1 0.5; batches of 128 there, of 64 in the authors' "
+                "dcgan.torch, which is followed: 25 epochs, widths 64 to 512 at 64x64)"
+            ),
+            options={
+                "generator.latent_dim": 100,
+                "generator.width": 64,
+                "generator.init_std": 0.02,
+                "discriminator.width": 64,
+                "discriminator.norm": "batch",
+                "discriminator.init_std": 0.02,
+                "loss": "non-saturating",
+                "penalties": {},
+                "lr": 2e-4,
+                "betas": [0.5, 0.999],
+                "batch_size": 64,
+                "images": 1_500_000,
+                "ema_images": 0,
+            },
+        ),
+    },
+)
+
+
+@hookimpl
+def register(registry: Registrar) -> None:
+    """Offer ``dcgan`` and its networks."""
+    registry.add("generator", "dcgan", "ganzoo_dcgan.networks:DCGANGenerator", summary="transposed convolutions, batch norm")
+    registry.add("discriminator", "dcgan", "ganzoo_dcgan.networks:DCGANDiscriminator", summary="strided convolutions")
+    registry.add_variant(VARIANT)

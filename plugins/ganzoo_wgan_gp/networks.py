@@ -1,0 +1,137 @@
+"""WGAN-GP's convolutional networks, for any number of channels and any square resolution from 6 pixels on.
+
+The authors' MNIST code starts at 4x4, doubles to 8x8 and crops to 7x7 on the way to 28x28. The same is done here for
+every resolution: sizes are halved, rounding up, until 4 or 3 is reached.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from annotated_types import Interval
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from ganzoo import Discriminator, Generator, UsageError
+from ganzoo.layers import LogitHead
+
+KernelSize = Annotated[int, Interval(ge=3, le=9)]
+
+
+class WGANGPGenerator(Generator):
+    """A small map of many channels, doubled in size and halved in channels until it is a picture in [-1, 1].
+
+    Args:
+        sample_shape: ``(C, R, R)``, R from 6 on.
+        latent_dim: Length of a latent.
+        width: Channels at half the resolution; twice as many at each halving below, to 8 times at most.
+        kernel_size: Of every convolution, 3 to 9.
+        norm: Batch norm, or none.
+        output: ``tanh`` to [-1, 1], or ``sigmoid`` to [0, 1], then moved to [-1, 1].
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_shape: tuple[int, ...],
+        latent_dim: PositiveInt = 128,
+        width: PositiveInt = 64,
+        kernel_size: KernelSize = 4,
+        norm: Literal["batch", "none"] = "batch",
+        output: Literal["tanh", "sigmoid"] = "tanh",
+    ) -> None:
+        super().__init__(latent_shape=(latent_dim,), sample_shape=sample_shape)
+        sizes = plan(sample_shape)[::-1]
+        widths = [*channels(width, len(sizes) - 1)[::-1], sample_shape[0]]
+        self.base = sizes[0]
+        self.project = nn.Linear(latent_dim, widths[0] * self.base**2, bias=norm == "none")
+        layers: list[nn.Module] = [*_activation(widths[0], norm)]
+        for number, size in enumerate(sizes[1:]):
+            before, after = widths[number], widths[number + 1]
+            last = number == len(sizes) - 2
+            layers.append(Double(before, after, kernel_size, size, bias=last or norm == "none"))
+            layers += [] if last else _activation(after, norm)
+        self.layers = nn.Sequential(*layers)
+        self.output = output
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        # Channels come last in memory, as the convolutions run fastest.
+        maps = self.project(z).unflatten(1, (self.base, self.base, -1)).permute(0, 3, 1, 2)
+        x: Tensor = self.layers(maps)
+        return x.tanh() if self.output == "tanh" else 2 * x.sigmoid() - 1
+
+
+class WGANGPCritic(Discriminator):
+    """Strided convolutions without any norm, since the penalty is on each sample's own gradient, then one logit.
+
+    Args:
+        sample_shape: ``(C, R, R)``, as for the generator.
+        width: Channels after the first convolution; twice as many after each further one, to 8 times at most.
+        kernel_size: Of every convolution, 3 to 9.
+        unit_range: Move pictures from [-1, 1] to [0, 1] first, the range of the authors' MNIST code.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_shape: tuple[int, ...],
+        width: PositiveInt = 64,
+        kernel_size: KernelSize = 4,
+        unit_range: bool = False,
+    ) -> None:
+        super().__init__()
+        sizes = plan(sample_shape)
+        layers: list[nn.Module] = []
+        before = sample_shape[0]
+        for (size, half), after in zip(itertools.pairwise(sizes), channels(width, len(sizes) - 1), strict=True):
+            layers += [*_halving(before, after, kernel_size, size, half), nn.LeakyReLU(0.2)]
+            before = after
+        self.layers = nn.Sequential(*layers)
+        self.head = LogitHead(before * sizes[-1] ** 2)
+        self.unit_range = unit_range
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.head(self.layers((x + 1) / 2 if self.unit_range else x).permute(0, 2, 3, 1))
+        return logits
+
+
+class Double(nn.ConvTranspose2d):
+    """A transposed convolution of stride 2 whose output is cut to ``size`` pixels."""
+
+    def __init__(self, before: int, after: int, kernel_size: int, size: int, *, bias: bool) -> None:
+        super().__init__(before, after, kernel_size, 2, (kernel_size - 1) // 2, output_padding=kernel_size % 2, bias=bias)
+        self.size = size
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(x)[..., : self.size, : self.size]
+
+
+def plan(sample_shape: tuple[int, ...]) -> list[int]:
+    """The sizes of the maps, from the resolution halved and rounded up, down to 4 or 3. Raises UsageError."""
+    if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
+        raise UsageError(f"wgan-gp makes square pictures, not samples of shape {sample_shape}", hint="mlp takes any shape")
+    sizes = [sample_shape[1]]
+    if sizes[0] < 6:
+        raise UsageError(f"wgan-gp cannot make {sizes[0]}x{sizes[0]} pictures", hint="the smallest: --resolution 6")
+    while sizes[-1] > 4:
+        sizes.append((sizes[-1] + 1) // 2)
+    return sizes
+
+
+def channels(width: int, halvings: int) -> list[int]:
+    """Channels at each halving, from the largest map down."""
+    return [width * min(2**i, 8) for i in range(halvings)]
+
+
+def _activation(width: int, norm: str) -> list[nn.Module]:
+    return [nn.BatchNorm2d(width), nn.ReLU()] if norm == "batch" else [nn.ReLU()]
+
+
+def _halving(before: int, after: int, kernel_size: int, size: int, half: int) -> list[nn.Module]:
+    """A strided convolution from ``size`` to ``half`` pixels, zeros added where the two do not meet."""
+    needed = max(0, (half - 1) * 2 + kernel_size - size)
+    low, high = needed // 2, needed - needed // 2
+    if low == high:
+        return [nn.Conv2d(before, after, kernel_size, 2, low)]
+    return [nn.ZeroPad2d((low, high, low, high)), nn.Conv2d(before, after, kernel_size, 2)]

@@ -1,0 +1,179 @@
+import json
+import pickle
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import ganzoo
+from ganzoo import plugins
+from ganzoo.errors import ModelError, UnknownNameError
+from ganzoo.pretrained import MAX_CONFIG_BYTES, find, read_config
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a finished run of a generator small enough to be trained by every test run."""
+    options = {"generator.hidden": [8], "discriminator.hidden": [8], "batch_size": 8}
+    return ganzoo.train("mlp", out=tmp_path_factory.mktemp("runs") / "run", options=options, images=32, device="cpu").folder
+
+
+@pytest.fixture
+def model(trained, tmp_path):
+    """A copy of its model folder that may be damaged."""
+    return shutil.copytree(trained / "model", tmp_path / "model")
+
+
+def edit(model, change):
+    path = model / "config.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def test_a_run_and_its_model_folder_are_the_same(trained):
+    assert find(trained) == find(trained / "model") == find(str(trained)) == trained / "model"
+    first, second = ganzoo.load(trained), ganzoo.load(trained / "model")
+    assert torch.equal(first.sample(range(4)), second.sample(range(4)))
+
+
+def test_a_loaded_generator_is_ready_to_use(trained):
+    generator = ganzoo.load(trained)
+    assert isinstance(generator, ganzoo.Generator)
+    assert not generator.training
+    assert not any(p.requires_grad for p in generator.parameters())
+    images = generator.sample(seeds=range(16))
+    assert images.shape == (16, 1, 28, 28)
+    assert images.min() >= -1
+    assert images.max() <= 1
+
+
+def test_what_is_loaded_is_what_was_saved(trained):
+    saved = load_file(trained / "model" / "model.safetensors")
+    loaded = ganzoo.load(trained).state_dict()
+    assert saved.keys() == loaded.keys()
+    assert all(torch.equal(saved[k], loaded[k]) for k in saved)
+
+
+def test_there_must_be_something_to_load(tmp_path):
+    with pytest.raises(ModelError, match="ganzoo train"):
+        ganzoo.load(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match="not a model folder"):
+        ganzoo.load(tmp_path)
+    (tmp_path / "metrics.jsonl").touch()
+    with pytest.raises(ModelError, match="did not finish"):
+        ganzoo.load(tmp_path)
+
+
+def test_a_role_that_is_not_kept(model):
+    with pytest.raises(UnknownNameError, match="generator"):
+        ganzoo.load(model, role="discriminator")
+
+
+def test_a_missing_plugin_is_named_and_never_installed(model):
+    edit(model, lambda c: c["plugin"].update(distribution="fancy-gans"))
+    with pytest.raises(ModelError, match=r"fancy-gans.*pip install fancy-gans"):
+        ganzoo.load(model)
+
+
+def test_a_plugin_that_is_left_out_is_said_to_be(model, monkeypatch):
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", "")
+    plugins.load.cache_clear()
+    try:
+        with pytest.raises(ModelError, match="GANZOO_LOAD_PLUGINS"):
+            ganzoo.load(model)
+    finally:
+        monkeypatch.undo()
+        plugins.load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "component",
+    ["os:system", "ganzoo_mlp.networks:MLPGenerator", "torch.nn:Linear", "ganzoo:os:system", "nothing", "../mlp", ""],
+)
+def test_nothing_that_a_file_names_is_imported(model, component, tmp_path):
+    edit(model, lambda c: c["networks"]["generator"].update(component=component, arguments={}))
+    with pytest.raises(ModelError, match="no installed plugin declares"):
+        ganzoo.load(model)
+
+
+def test_a_module_that_a_file_names_is_not_even_looked_for(model, tmp_path, monkeypatch):
+    (tmp_path / "trap.py").write_text("raise SystemExit('sprung')")
+    monkeypatch.syspath_prepend(tmp_path)
+    edit(model, lambda c: c["networks"]["generator"].update(component="trap:Generator"))
+    with pytest.raises(ModelError):
+        ganzoo.load(model)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.pop("variant"),
+        lambda c: c.update(format=2),
+        lambda c: c.update(format="1"),
+        lambda c: c.update(sample_shape=[10**12]),
+        lambda c: c.update(sample_shape=[-1, 28, 28]),
+        lambda c: c.update(sample_shape=[1] * 50),
+        lambda c: c.update(num_classes=10**9),
+        lambda c: c["networks"]["generator"]["arguments"].update(hidden=[10**12]),
+        lambda c: c["networks"]["generator"]["arguments"].update(hidden=[10**7] * 3),
+        lambda c: c["networks"]["generator"]["arguments"].update(hidden=[8] * 1000),
+        lambda c: c["networks"]["generator"]["arguments"].update(latent_dim=65),
+        lambda c: c["networks"]["generator"]["arguments"].update(latent_dim="many"),
+        lambda c: c["networks"]["generator"]["arguments"].update(colour="red"),
+        lambda c: c["networks"].update(generator=[]),
+        lambda c: c.update(plugin=None),
+    ],
+)
+def test_a_damaged_configuration_is_one_clear_error(model, change):
+    edit(model, change)
+    with pytest.raises(ModelError, match=r"config\.json|cannot be loaded"):
+        ganzoo.load(model)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\xff", "[" * 200_000, "9" * 10_000, '{"format": 1}'])
+def test_what_is_not_a_configuration(model, text):
+    (model / "config.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ModelError):
+        read_config(model)
+
+
+def test_an_endless_configuration_is_not_read(model):
+    with (model / "config.json").open("a") as file:
+        file.write(" " * MAX_CONFIG_BYTES)
+    with pytest.raises(ModelError, match="larger than"):
+        read_config(model)
+
+
+def test_damaged_weights(model):
+    path = model / "model.safetensors"
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:50], whole[:-1], b"\xff" * 100, whole[:8] + b"x" + whole[9:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match="cannot be loaded"):
+            ganzoo.load(model)
+
+
+def test_weights_of_another_network(model):
+    path = model / "model.safetensors"
+    tensors = load_file(path)
+    for change in (lambda t: t.pop(next(iter(t))), lambda t: t.update(extra=torch.zeros(1))):
+        changed = dict(tensors)
+        change(changed)
+        save_file(changed, path)
+        with pytest.raises(ModelError, match="tensors are not"):
+            ganzoo.load(model)
+    save_file({k: torch.zeros(*v.shape, 2) for k, v in tensors.items()}, path)
+    with pytest.raises(ModelError, match="shape"):
+        ganzoo.load(model)
+
+
+def test_a_pickle_is_not_read(model):
+    class Trap:
+        def __reduce__(self):
+            return (pytest.fail, ("a pickle was read",))
+
+    (model / "model.safetensors").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ModelError):
+        ganzoo.load(model)

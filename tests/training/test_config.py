@@ -1,0 +1,147 @@
+import math
+
+import pytest
+
+from ganzoo import plugins
+from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.training.config import parse_count, parse_duration, parse_option, parse_penalty, resolve
+
+
+def config(variant="dcgan", **arguments):
+    return resolve(plugins.load().registry, variant, **arguments)
+
+
+@pytest.mark.parametrize("variant", ["mlp", "dcgan", "wgan-gp"])
+def test_every_preset_of_the_shipped_variants_resolves(variant):
+    for preset in plugins.load().registry.variant(variant).presets:
+        assert config(variant, preset=preset).preset == preset
+
+
+def test_options_reach_the_part_they_name():
+    found = config(options={"generator.width": 8, "lr": 1e-4, "batch_size": 4, "loss": "hinge", "n_critic": 3})
+    assert found.parts["generator"].arguments["width"] == 8
+    assert found.parts["trainer"].arguments["lr"] == 1e-4
+    assert found.parts["trainer"].arguments["n_critic"] == 3
+    assert found.loop.batch_size == 4
+    assert found.parts["loss"].name == "hinge"
+
+
+def test_penalties_are_replaced_then_changed():
+    found = config(options={"penalties.r1.interval": 16, "penalties": {"r1": {"weight": 0.5}}})
+    assert {n: p.arguments for n, p in found.penalties.items()} == {"r1": {"weight": 0.5, "interval": 16}}
+    assert config(options={"penalties": {}}).penalties == {}
+
+
+def test_another_component_forgets_the_arguments_of_the_one_before():
+    found = config("dcgan", options={"generator": "mlp", "generator.hidden": [8]})
+    assert found.parts["generator"].arguments["hidden"] == (8,)
+    assert "width" not in found.parts["generator"].arguments
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"batchsize": 4}, "batch_size"),
+        ({"generator.widht": 4}, "generator.width"),
+        ({"width": 4}, r"generator\.width"),
+        ({"penalties.r1.weight": 4}, "penalty"),
+        ({"loss": "hinje"}, "hinge"),
+        ({"trainer.n_critik": 2}, "n_critic"),
+        ({"encoder.width": 2}, "encoder.width"),
+    ],
+)
+def test_an_unknown_key_comes_with_the_nearest(options, says):
+    with pytest.raises(UnknownNameError, match=says):
+        config(options=options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch_size": "many"},
+        {"batch_size": 1},
+        {"batch_size": 2.5},
+        {"lr": -1},
+        {"lr": math.inf},
+        {"lr": "nan"},
+        {"n_critic": 0},
+        {"betas": [0.5]},
+        {"generator.width": [1]},
+        {"loss": 3},
+        {"penalties": ["r1"]},
+        {"penalties": {"r1": {"weight": "heavy"}}},
+        {"lr_decay_from": 2},
+        {"ema_images": None},
+    ],
+)
+def test_a_wrong_value_stops_and_names_its_key(options):
+    with pytest.raises(UsageError) as caught:
+        config(options=options)
+    assert next(iter(options)) in str(caught.value)
+
+
+def test_a_preset_that_is_not_there():
+    with pytest.raises(UnknownNameError, match="paper"):
+        config(preset="papier")
+
+
+def test_a_kept_network_must_be_one_that_loading_would_find():
+    with pytest.raises(UsageError, match="registered"):
+        config(options={"generator": "ganzoo_mlp.networks:MLPGenerator"})
+    assert config(options={"loss": "ganzoo.losses:Hinge"}).parts["loss"].name == "ganzoo.losses:Hinge"
+
+
+def test_the_same_words_give_the_same_configuration():
+    assert config(options={"lr": 1e-3}).to_json() == config(options={"lr": 1e-3}).to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("lr=1e-3", ("lr", 0.001)),
+        ("betas=0,0.99", ("betas", [0, 0.99])),
+        ("betas=[0, 0.99]", ("betas", [0, 0.99])),
+        ("loss=hinge", ("loss", "hinge")),
+        ("flag=true", ("flag", True)),
+        ("x=", ("x", "")),
+        ('penalties={"r1": {"weight": 1}}', ("penalties", {"r1": {"weight": 1}})),
+    ],
+)
+def test_options_as_typed(text, value):
+    assert parse_option(text) == value
+
+
+@pytest.mark.parametrize("text", ["lr", "=3", ""])
+def test_an_option_needs_a_key_and_a_value(text):
+    with pytest.raises(UsageError, match="key=value"):
+        parse_option(text)
+
+
+def test_penalties_as_typed():
+    assert parse_penalty("r1=0.1") == {"r1": {"weight": 0.1}}
+    assert parse_penalty("r1") == {"r1": {}}
+    assert parse_penalty("none") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("45s", 45), ("4m", 240), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172800)]
+)
+def test_times_as_typed(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-4m", "4 minutes", "m", "nan", "1e9", "999999d"])
+def test_times_that_train_nothing_or_make_no_sense(text):
+    with pytest.raises(UsageError):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "count"), [("20000", 20_000), ("20k", 20_000), ("1.5M", 1_500_000)])
+def test_counts_as_typed(text, count):
+    assert parse_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "many", "1e3", "10T"])
+def test_counts_that_train_nothing_or_make_no_sense(text):
+    with pytest.raises(UsageError):
+        parse_count(text)

@@ -1,0 +1,40 @@
+import torch
+from torch import nn
+
+from ganzoo.training.ema import EMA, RAMP
+
+
+def test_after_a_half_life_half_of_the_way_is_gone():
+    net = nn.Linear(1, 1)
+    nn.init.zeros_(net.weight)
+    ema = EMA({"generator": net}, half_life=100)
+    nn.init.ones_(net.weight)
+    for _ in range(10):
+        ema.update(10**9, 10)
+    torch.testing.assert_close(ema.networks["generator"].weight, torch.full((1, 1), 0.5))
+
+
+def test_the_half_life_grows_with_what_was_seen():
+    net = nn.Linear(1, 1)
+    nn.init.zeros_(net.weight)
+    ema = EMA({"generator": net}, half_life=1e12)
+    nn.init.ones_(net.weight)
+    ema.update(1000, round(1000 * RAMP))
+    torch.testing.assert_close(ema.networks["generator"].weight, torch.full((1, 1), 0.5))
+
+
+def test_no_half_life_follows_exactly_buffers_too():
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    ema = EMA({"generator": net}, half_life=0)
+    net(torch.randn(8, 2))
+    with torch.no_grad():
+        net[0].weight.add_(1)
+    ema.update(8, 8)
+    for name, value in net.state_dict().items():
+        assert torch.equal(ema.networks["generator"].state_dict()[name], value), name
+
+
+def test_the_average_is_frozen_and_evaluates():
+    ema = EMA({"generator": nn.BatchNorm1d(2)}, half_life=1)
+    assert not ema.networks["generator"].training
+    assert not any(p.requires_grad for p in ema.networks["generator"].parameters())

@@ -1,0 +1,128 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import ganzoo
+from ganzoo.errors import TrainingError, UsageError
+from ganzoo.training.run import PREVIEW_SEEDS
+
+TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
+
+
+def train(folder, variant="dcgan", **arguments):
+    arguments = {"options": TINY, "images": 64, "device": "cpu"} | arguments
+    return ganzoo.train(variant, out=folder, **arguments)
+
+
+def weights(run):
+    return load_file(run.folder / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("runs") / "run", images=320)
+
+
+def test_the_folder_of_a_run(run):
+    assert {p.name for p in run.folder.iterdir()} == {"config.json", "metrics.jsonl", "model", "reals.png", "samples"}
+    assert {p.name for p in (run.folder / "model").iterdir()} == {"config.json", "model.safetensors", "samples.png"}
+    assert run.images == 320
+    assert not run.interrupted
+
+
+def test_metrics_are_json_lines(run):
+    rows = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["images"] == 320
+    assert all(math.isfinite(rows[-1][name]) for name in ("loss_d", "loss_g", "finite-difference", "seconds"))
+
+
+def test_sheets_are_drawn_as_training_goes(run):
+    sheets = sorted((run.folder / "samples").iterdir())
+    assert sheets[0].name == "0000000000.png"
+    assert sheets[-1].name == "0000000320.png"
+    assert Image.open(sheets[0]).size == (8 * 28, 8 * 28)
+    assert np.asarray(Image.open(sheets[0])).tobytes() != np.asarray(Image.open(sheets[-1])).tobytes()
+
+
+def test_the_real_samples_are_real(run):
+    from ganzoo.data.fashion_mnist import fashion_mnist_10k
+
+    sheet = np.asarray(Image.open(run.folder / "reals.png"))
+    assert np.array_equal(sheet[:28, 28:56], fashion_mnist_10k().samples[1, 0].numpy())
+
+
+def test_the_model_draws_the_sheet_that_is_beside_it(run):
+    from ganzoo.sampling import grid
+
+    generator = ganzoo.load(run.folder)
+    assert np.array_equal(np.asarray(grid(generator.sample(PREVIEW_SEEDS))), np.asarray(Image.open(run.samples)))
+
+
+def test_a_model_says_how_it_was_made(run):
+    config = ganzoo.load(run.folder).config
+    assert config.variant == "dcgan"
+    assert config.training["images"] == 320
+    assert config.training["dataset"]["name"] == "fashion-mnist-10k"
+    assert config.training["penalties"]["finite-difference"]["arguments"]["share"] == 0.25
+    assert config.networks["generator"].arguments["width"] == 4
+
+
+def test_a_seed_is_a_result(tmp_path):
+    first, again, other = (train(tmp_path / str(i), seed=seed) for i, seed in enumerate((1, 1, 2)))
+    assert all(torch.equal(a, b) for a, b in zip(weights(first).values(), weights(again).values(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights(first).values(), weights(other).values(), strict=True))
+
+
+def test_dropout_is_as_repeatable_as_the_rest(tmp_path):
+    options = {"discriminator.units": 4, "generator.hidden": [8], "batch_size": 8}
+    runs = [train(tmp_path / str(i), "mlp", preset="paper", options=options) for i in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(*(weights(r).values() for r in runs), strict=True))
+
+
+def test_a_sheet_more_changes_nothing(tmp_path, monkeypatch):
+    many = train(tmp_path / "many")
+    monkeypatch.setattr("ganzoo.training.monitor.PREVIEWS", 1)
+    few = train(tmp_path / "few")
+    assert len(list((many.folder / "samples").iterdir())) > len(list((few.folder / "samples").iterdir()))
+    assert all(torch.equal(a, b) for a, b in zip(weights(many).values(), weights(few).values(), strict=True))
+
+
+def test_divergence_is_said(tmp_path):
+    with pytest.raises(TrainingError, match="diverged"):
+        train(tmp_path / "run", options={**TINY, "optimizer": "sgd", "lr": 1e30, "betas": None})
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(UsageError, match="not empty"):
+        train(tmp_path, data="/no/such/data")
+
+
+def test_runs_without_a_name_get_one_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [train(None).folder.name for _ in range(2)]
+    assert names == ["dcgan-fashion-mnist-10k", "dcgan-fashion-mnist-10k-2"]
+
+
+def test_a_watcher_is_told(tmp_path):
+    told = []
+
+    class Watcher:
+        def decoding(self, done, total):
+            told.append("decoding")
+
+        def started(self, folder, facts):
+            told.append("started")
+
+        def status(self, status):
+            told.append(status.images)
+
+    train(tmp_path / "run", watcher=Watcher())
+    assert "started" in told
+    assert told[-1] == 64

@@ -1,0 +1,172 @@
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+
+from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.interfaces import Discriminator, Generator, Penalty, StepContext
+from ganzoo.losses import NonSaturating, Relativistic, Wasserstein
+from ganzoo.training.optimizers import create_optimizer
+from ganzoo.training.trainer import AlternatingTrainer, mixes_batch
+
+
+class Context(StepContext):
+    def __init__(self):
+        self.step = self.images = 0
+        self.progress = 0.0
+
+    def rng(self, purpose):
+        return torch.Generator().manual_seed(hash((self.step, purpose)) % 2**32)
+
+    def autocast(self):
+        return nullcontext()
+
+    def backward(self, loss):
+        loss.backward()
+
+
+class G(Generator):
+    def __init__(self):
+        super().__init__(latent_shape=(2,), sample_shape=(3,))
+        self.linear = nn.Linear(2, 3)
+
+    def forward(self, z, labels=None):
+        return self.linear(z)
+
+
+class D(Discriminator):
+    def __init__(self, norm=False):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)) if norm else nn.Linear(3, 4)
+        self.head = nn.Linear(4, 1)
+        self.batches = []
+
+    def forward(self, x, labels=None):
+        self.batches.append(len(x))
+        return self.head(self.body(x)).squeeze(1)
+
+
+class Counts(Penalty):
+    def __init__(self, weight=1.0, interval=1):
+        super().__init__(weight, interval)
+        self.seen = []
+
+    def __call__(self, critique):
+        self.seen.append(critique)
+        return critique.real_logits.square().mean()
+
+
+def trainer(loss=None, discriminator=None, penalties=None, **options):
+    torch.manual_seed(0)
+    networks = {"generator": G(), "discriminator": discriminator or D()}
+    return AlternatingTrainer(networks, loss or NonSaturating(), penalties or {}, **options)
+
+
+def snapshot(network):
+    return [p.detach().clone() for p in network.parameters()]
+
+
+def moved(network, before):
+    return any(not torch.equal(a, b) for a, b in zip(network.parameters(), before, strict=True))
+
+
+def steps(t, count, batch=4):
+    context = Context()
+    for _ in range(count):
+        metrics = t.step(torch.randn(batch, 3), None, context)
+        context.step += 1
+        context.images += batch
+    return metrics
+
+
+def test_both_networks_learn():
+    t = trainer()
+    before = {role: snapshot(n) for role, n in t.networks.items()}
+    metrics = steps(t, 1)
+    assert all(moved(n, before[role]) for role, n in t.networks.items())
+    assert {"loss_d", "loss_g"} <= set(metrics)
+    assert not any(v.requires_grad for v in metrics.values())
+
+
+def test_the_generator_waits_for_its_critic():
+    t = trainer(Wasserstein(), n_critic=3)
+    generator = t.networks["generator"]
+    before = snapshot(generator)
+    steps(t, 2)
+    assert not moved(generator, before)
+    steps(t, 3)
+    assert moved(generator, before)
+
+
+def test_real_and_generated_samples_share_a_pass_unless_batch_norm_would_mix_them():
+    plain, normed = trainer(), trainer(discriminator=D(norm=True))
+    steps(plain, 1)
+    steps(normed, 1)
+    assert plain.networks["discriminator"].batches == [8, 4]
+    assert normed.networks["discriminator"].batches == [4, 4, 4]
+
+
+def test_only_a_loss_that_pairs_looks_at_real_samples_for_the_generator():
+    t = trainer(Relativistic())
+    steps(t, 1)
+    assert t.networks["discriminator"].batches == [8, 4, 4]
+
+
+def test_a_lazy_penalty_comes_every_interval_and_as_much_stronger():
+    penalty = Counts(weight=2.0, interval=3)
+    steps(trainer(penalties={"counts": penalty}), 7)
+    assert len(penalty.seen) == 3
+
+    gradients = []
+    for options in ({"weight": 6.0}, {"weight": 2.0, "interval": 3}):
+        t = trainer(penalties={"counts": Counts(**options)}, optimizer="sgd", lr=1e-3)
+        before = snapshot(t.networks["discriminator"])
+        torch.manual_seed(1)
+        steps(t, 1)
+        gradients.append([a - b for a, b in zip(t.networks["discriminator"].parameters(), before, strict=True)])
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_penalty_sees_what_the_discriminator_saw():
+    penalty = Counts()
+    steps(trainer(penalties={"counts": penalty}), 1)
+    (critique,) = penalty.seen
+    assert critique.real.shape == critique.fake.shape == (4, 3)
+    assert not critique.fake.requires_grad
+    torch.testing.assert_close(critique.real_logits.shape, critique.fake_logits.shape)
+
+
+def test_what_was_frozen_stays_frozen():
+    discriminator = D()
+    discriminator.body.requires_grad_(False)
+    t = trainer(discriminator=discriminator)
+    before = snapshot(discriminator.body)
+    steps(t, 2)
+    assert not moved(discriminator.body, before)
+    assert [p.requires_grad for p in discriminator.body.parameters()] == [False, False]
+    assert all(p.requires_grad for p in discriminator.head.parameters())
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop", "lion"])
+def test_optimizers_by_name(name):
+    t = trainer(optimizer=name, lr=1e-2)
+    before = snapshot(t.networks["generator"])
+    steps(t, 1)
+    assert moved(t.networks["generator"], before)
+
+
+def test_optimizers_that_are_not_there_or_lack_an_option():
+    with pytest.raises(UnknownNameError, match="adam"):
+        create_optimizer("adamm", nn.Linear(1, 1), lr=1.0)
+    with pytest.raises(UsageError, match="betas"):
+        create_optimizer("sgd", nn.Linear(1, 1), lr=1.0, betas=(0, 1))
+
+
+def test_a_layer_may_say_that_it_mixes_the_batch():
+    class Deviation(nn.Module):
+        mixes_batch = True
+
+    assert mixes_batch(nn.Sequential(nn.Linear(1, 1), Deviation()))
+    assert not mixes_batch(nn.Linear(1, 1))
