@@ -1,0 +1,70 @@
+"""From an exception to one line on stderr and an exit code.
+
+1: something failed. 2: the request itself was wrong. 130: interrupted. ``GANZOO_DEBUG=1`` puts the traceback before the
+line.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+import click
+
+from ganzoo.cli.output import out
+from ganzoo.errors import GanzooError
+
+INTERRUPTED = 130
+
+
+def report(error: BaseException) -> int:
+    """Say what went wrong and, where it is known, what to do about it. Returns the exit code."""
+    if out.discard() and isinstance(error, BrokenPipeError):
+        # Whoever read stdout has read enough, as `head` does; that needs no words.
+        return 1
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    if os.environ.get("GANZOO_DEBUG", "0") not in ("", "0"):
+        traceback.print_exception(error)
+    message, hint, exit_code = explain(error)
+    out.say(f"ganzoo: {message}; {hint}" if hint else f"ganzoo: {message}")
+    return exit_code
+
+
+def explain(error: BaseException) -> tuple[str, str | None, int]:
+    """What failed, what to do about it, and the exit code."""
+    match error:
+        case GanzooError():
+            return error.message, error.hint, error.exit_code
+        case click.UsageError():
+            hint = f"try: {error.ctx.command_path} --help" if error.ctx else None
+            return _uncapitalized(error.format_message()), hint, error.exit_code
+        case click.ClickException():
+            return _uncapitalized(error.format_message()), None, error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", None, INTERRUPTED
+        case OSError():
+            return _system_error(error), None, 1
+        case ImportError() if not (error.name or "").startswith("ganzoo"):
+            return f"an installed package does not work: {_first_line(error)}", "see: ganzoo doctor", 1
+        case _ if "OutOfMemory" in type(error).__name__ or isinstance(error, MemoryError):
+            return f"out of memory: {_first_line(error)}", "try: a smaller batch, -o batch_size=16", 1
+        case _:
+            what = f"internal error: {type(error).__name__}: {_first_line(error)}"
+            return what, "set GANZOO_DEBUG=1 for the traceback and report it", 1
+
+
+def _system_error(error: OSError) -> str:
+    """The path first, as every Unix tool says it. Network libraries raise OSErrors that have neither path nor errno."""
+    what = error.strerror or _first_line(error)
+    paths = " -> ".join(os.fsdecode(p) if isinstance(p, bytes) else str(p) for p in (error.filename, error.filename2) if p)
+    return f"{paths}: {what}" if paths else what
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _uncapitalized(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].removesuffix(".")

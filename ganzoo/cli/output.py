@@ -1,0 +1,113 @@
+"""Where a command's words go: its result to stdout, talk to stderr.
+
+A result is a table or fields for readers, or JSON for programs. Only a terminal gets a header, wrapped columns and
+colour (unless NO_COLOR is set): what is piped on is one plain line for each row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from ganzoo.variant import Json, thaw
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+"""The ``--json`` flag, the same for every command that has it."""
+
+
+class Output:
+    """What commands print with, instead of ``print``."""
+
+    def line(self, text: str) -> None:
+        """One line of the result."""
+        self._write(printable(text))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table; the first column holds what a user would type next and is never wrapped."""
+        cells = [[printable(cell) for cell in row] for row in rows]
+        if not cells:
+            return
+        if sys.stdout is not None and sys.stdout.isatty():
+            _draw(columns, cells)
+            return
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        self._write("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells))
+
+    def fields(self, sections: Mapping[str, Mapping[str, Json]]) -> None:
+        """Named values under headings; a section without any is left out."""
+        sections = {title: values for title, values in sections.items() if values}
+        width = max((len(name) for values in sections.values() for name in values), default=0)
+        blocks = []
+        for title, values in sections.items():
+            lines = [
+                f"  {printable(name).ljust(width)}  {printable(_words(value))}".rstrip() for name, value in values.items()
+            ]
+            blocks.append("\n".join([title, *lines]))
+        self._write("\n\n".join(blocks))
+
+    def json(self, value: Json) -> None:
+        """The whole result as JSON."""
+        self._write(json.dumps(thaw(value), indent=2))
+
+    def say(self, text: str) -> None:
+        """One line of talk."""
+        # Nobody is left to be told when stderr itself is closed.
+        with contextlib.suppress(OSError):
+            click.echo(printable(text), err=True)
+
+    def flush(self) -> None:
+        """Hand everything written so far to stdout; OSError if it does not take it."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+    def discard(self) -> bool:
+        """Drop what stdout does not take, which Python would complain about at exit. Whether there was something."""
+        try:
+            self.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return True
+        return False
+
+    def _write(self, text: str) -> None:
+        # A letter that the terminal's encoding lacks must not cost the rest of the result.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        click.echo(text)
+
+
+out = Output()
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, with whatever would move the cursor or hide something (in a file's name, say) escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _words(value: Json) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_words, value)) or "-"
+    return str(value)
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, no_wrap=index == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -1,0 +1,121 @@
+"""How a run shows itself: a live bar on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.cli.output import out, printable
+
+if TYPE_CHECKING:
+    from ganzoo.training.monitor import Status, Watcher
+
+PLAIN_SECONDS = 10.0
+"""Between two plain lines."""
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[Watcher]:
+    """Somebody who shows a run on stderr, in the way that stderr can show it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        with _bar() as bar:
+            yield _Live(bar)
+    else:
+        yield _Plain()
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function to call with (done, total), which shows how far ``what`` is."""
+    with watching() as watcher:
+        counter = watcher._count  # type: ignore[attr-defined]
+        yield lambda done, total: counter(what, done, total)
+
+
+class _Plain:
+    """A line when something begins, and every few seconds from then on."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def decoding(self, done: int, total: int) -> None:
+        self._count("reading", done, total)
+
+    def started(self, folder: Path, facts: Mapping[str, str]) -> None:
+        for name, fact in {**facts, "folder": str(folder)}.items():
+            out.say(f"{name:<11}{fact}")
+        self._next = 0.0
+
+    def status(self, status: Status) -> None:
+        if self._due(status.progress >= 1):
+            metrics = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())
+            out.say(
+                f"{status.progress:4.0%}  {status.images:>10,} images  {status.rate:>7,.0f}/s  "
+                f"left {duration(status.remaining):>6}  {metrics}"
+            )
+
+    def _count(self, what: str, done: int, total: int) -> None:
+        if self._due(False) and done < total:
+            out.say(f"{what} {done:,} of {total:,}")
+
+    def _due(self, last: bool) -> bool:
+        now = time.monotonic()
+        if now < self._next and not last:
+            return False
+        self._next = now + PLAIN_SECONDS
+        return True
+
+
+class _Live:
+    """One bar that moves."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._tasks: dict[str, Any] = {}
+
+    def decoding(self, done: int, total: int) -> None:
+        self._count("reading", done, total)
+
+    def started(self, folder: Path, facts: Mapping[str, str]) -> None:
+        for task in self._tasks.values():
+            self._bar.remove_task(task)
+        self._tasks.clear()
+        for name, fact in {**facts, "folder": str(folder)}.items():
+            self._bar.console.print(f"{name:<11}{printable(fact)}", markup=False, highlight=False, soft_wrap=True)
+
+    def status(self, status: Status) -> None:
+        metrics = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())
+        words = f"{status.images:,} images  {status.rate:,.0f}/s  left {duration(status.remaining)}  {metrics}"
+        self._show("training", status.progress, 1.0, words)
+
+    def _count(self, what: str, done: int, total: int) -> None:
+        self._show(what, done, total, f"{done:,} of {total:,}")
+
+    def _show(self, what: str, done: float, total: float, words: str) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total, words="")
+        self._bar.update(self._tasks[what], completed=done, total=total, words=words)
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TextColumn("{task.fields[words]}"))
+    return Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+
+
+def duration(seconds: float) -> str:
+    """``42s``, ``3m05s``, ``2h07m``; ``?`` if infinite."""
+    if not math.isfinite(seconds):
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"

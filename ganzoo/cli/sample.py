@@ -1,0 +1,70 @@
+"""``ganzoo sample``: pictures, or an array, from a trained model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.output import out
+from ganzoo.errors import UsageError
+
+EPILOG = """\b
+Examples:
+  ganzoo sample runs/dcgan-fashion-mnist-10k --seeds 0-63 -o grid.png
+  ganzoo sample runs/dcgan-fashion-mnist-10k/model --seeds 7,11,100-199 -o pictures/
+  ganzoo sample runs/dcgan-fashion-mnist-10k --seeds 0-49999 -o samples.npz
+
+\b
+What is written, by what OUTPUT ends in:
+  .png    one sheet of all samples
+  .npz    an array arr_0, uint8 (N, H, W, C), in memory that does not grow with N; float32 if they are no pictures
+  else    a folder with one PNG for each seed
+"""
+
+MAX_SEEDS = 100_000_000
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model")
+@click.option("--seeds", default="0-63", show_default=True, metavar="SEEDS", help="7 or 0-63 or 1,5,10-19.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default="samples.png", show_default=True, help="Where to write."
+)
+@click.option("--class", "label", type=int, metavar="N", help="The class to sample, of a conditional model. Default: all.")
+@click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
+def sample(model: str, seeds: str, output: Path, label: int | None, truncation: float | None, device: str) -> None:
+    """Draw samples from MODEL: a model folder, or the folder of a run.
+
+    A seed gives the same picture whatever the other seeds are.
+    """
+    chosen = parse_seeds(seeds)
+
+    from ganzoo.cli.progress import counting
+    from ganzoo.pretrained import load
+    from ganzoo.sampling import sample_to
+    from ganzoo.training.precision import choose_device
+
+    generator = load(model, device=choose_device(device))
+    with counting("sampling") as progress:
+        sample_to(output, generator, chosen, labels=label, truncation=truncation, progress=progress)
+    out.line(str(output))
+
+
+def parse_seeds(text: str) -> Sequence[int]:
+    """The seeds in ``7``, ``0-63`` or ``1,5,10-19``, in that order; a single range takes no memory. Raises UsageError."""
+    ranges = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,19})(?:\s*-\s*(\d{1,19}))?\s*", part)
+        if not match:
+            raise UsageError(f"cannot read the seeds {text!r}", hint="for example: --seeds 0-63 or --seeds 7,11,100-199")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UsageError(f"the seeds {part.strip()!r} run backwards")
+        ranges.append(range(first, last + 1))
+    if sum(r.stop - r.start for r in ranges) > MAX_SEEDS:
+        raise UsageError(f"{text!r} are more than {MAX_SEEDS:,} seeds")
+    return ranges[0] if len(ranges) == 1 else [seed for r in ranges for seed in r]

@@ -1,0 +1,103 @@
+"""``ganzoo train``: a variant, a preset and data in; a trained model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.errors import INTERRUPTED
+from ganzoo.cli.output import out
+from ganzoo.data import FORMS
+from ganzoo.variant import Json
+
+EPILOG = (
+    "\b\n"
+    + FORMS
+    + """
+\b
+Options with -o (all of them, with their values: ganzoo train NAME --dry-run):
+  -o batch_size=128 -o lr=5e-4 -o n_critic=2       the loop's and the trainer's
+  -o generator.width=64 -o discriminator.width=64  a part's, dotted
+  -o penalties.r1.interval=16                      a penalty's
+
+\b
+Examples:
+  ganzoo train dcgan
+  ganzoo train wgan-gp --data ./photos --resolution 64 --budget 30m
+  ganzoo train mlp --preset paper --images 2M --out runs/goodfellow
+  ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
+
+Ctrl-C finishes the step and saves the model as it is; the exit code is then 130.
+"""
+)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("variant", metavar="NAME")
+@click.option("--data", default="fashion-mnist-10k", show_default=True, help="What to train on; its forms are below.")
+@click.option("--resolution", type=int, metavar="N", help="Height and width of the pictures, if not the data's own.")
+@click.option("--preset", default="default", show_default=True, help="A preset of the variant; see: ganzoo info NAME.")
+@click.option("--budget", metavar="TIME", help="Time to train: 90s, 4m, 1h30m.")
+@click.option("--images", metavar="N", help="Images to train: 500k, 2M. With --budget too, whichever is reached first.")
+@click.option("--loss", metavar="LOSS", help="Another loss; see: ganzoo list --kind losses.")
+@click.option(
+    "--penalty", "penalties", multiple=True, metavar="NAME[=WEIGHT]", help="Other penalties, or none. May be repeated."
+)
+@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Any option. May be repeated.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of everything random.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
+@click.option("--out", "folder", type=click.Path(path_type=Path), help="The run's folder. Default: a new one in runs/.")
+@click.option("--dry-run", is_flag=True, help="Print the configuration and the networks' sizes as JSON; train nothing.")
+def train(
+    variant: str,
+    data: str,
+    resolution: int | None,
+    preset: str,
+    budget: str | None,
+    images: str | None,
+    loss: str | None,
+    penalties: tuple[str, ...],
+    options: tuple[str, ...],
+    seed: int,
+    device: str,
+    folder: Path | None,
+    dry_run: bool,
+) -> None:
+    """Train the variant NAME and leave a model in the run's folder."""
+    from ganzoo import plugins
+    from ganzoo.cli.progress import watching
+    from ganzoo.training.config import parse_count, parse_duration, parse_option, parse_penalty, resolve
+    from ganzoo.training.run import execute, prepare
+
+    chosen: dict[str, Json] = dict(parse_option(text) for text in options)
+    if loss is not None:
+        chosen["loss"] = loss
+    if penalties:
+        chosen["penalties"] = {name: arguments for text in penalties for name, arguments in parse_penalty(text).items()}
+    config = resolve(
+        plugins.load().registry,
+        variant,
+        preset=preset,
+        options=chosen,
+        data=data,
+        resolution=resolution,
+        seed=seed,
+        budget_seconds=parse_duration(budget) if budget is not None else None,
+        budget_images=parse_count(images) if images is not None else None,
+    )
+    with watching() as watcher:
+        prepared = prepare(config, device=device, out=folder, watcher=watcher)
+        for skipped in prepared.store.skipped:
+            out.say(f"skipped {skipped}")
+        if dry_run:
+            out.json(prepared.describe())
+            return
+        run = execute(prepared, watcher=watcher)
+    done = "interrupted" if run.interrupted else "done"
+    out.say(
+        f"{done} after {run.images:,} images in {run.seconds:.0f} s; next: ganzoo sample {run.folder} --seeds 0-63 -o grid.png"
+    )
+    out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
+    if run.interrupted:
+        click.get_current_context().exit(INTERRUPTED)

@@ -1,0 +1,25 @@
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "wgan-gp"])
+def test_a_variant_and_its_presets(run_ganzoo, name):
+    result = run_ganzoo("info", name)
+    assert result.returncode == 0, result.stderr
+    for words in ("preset default", "preset paper", "batch_size", "discriminator", "arxiv.org", f"ganzoo:{name}"):
+        assert words in result.stdout
+
+
+def test_as_json(run_ganzoo):
+    told = json.loads(run_ganzoo("info", "dcgan", "--json").stdout)
+    assert told["name"] == "dcgan"
+    assert told["options"]["generator.width"] == 64
+    assert told["presets"]["paper"]["options"]["lr"] == 2e-4
+    assert told["origin"]["distribution"] == "ganzoo"
+
+
+def test_an_unknown_name(run_ganzoo):
+    result = run_ganzoo("info", "dcgn")
+    assert result.returncode == 2
+    assert "dcgan" in result.stderr

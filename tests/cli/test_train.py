@@ -1,0 +1,143 @@
+"""``ganzoo train`` as it is installed: what it makes, what it refuses, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ganzoo
+
+TINY = ["-o", "generator.width=4", "-o", "discriminator.width=4", "-o", "batch_size=16"]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of colour pictures of different sizes, one of them cut short."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(20):
+        height, width = random.integers(30, 60, 2)
+        Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(folder / f"{number:02}.png")
+    (folder / "cut.png").write_bytes((folder / "00.png").read_bytes()[:100])
+    return folder
+
+
+def test_a_run_ends_with_a_model_and_says_where(run_ganzoo, tmp_path):
+    result = run_ganzoo("train", "mlp", "--images", "64", "-o", "batch_size=16", "--out", "run")
+    assert result.returncode == 0, result.stderr
+    rows = dict(line.split() for line in result.stdout.splitlines())
+    assert rows == {"model": "run/model", "samples": "run/model/samples.png"}
+    assert Image.open(tmp_path / rows["samples"]).size == (224, 224)
+    assert ganzoo.load(tmp_path / "run").sample([0]).shape == (1, 1, 28, 28)
+    assert "images/s" not in result.stdout
+    assert "ganzoo sample run" in result.stderr
+
+
+def test_own_pictures_in_colour(run_ganzoo, tmp_path, photos):
+    result = run_ganzoo("train", "dcgan", *TINY, "--data", photos, "--resolution", "32", "--images", "64", "--out", "run")
+    assert result.returncode == 0, result.stderr
+    assert "cut.png" in result.stderr
+    assert Image.open(tmp_path / "run" / "reals.png").mode == "RGB"
+    assert ganzoo.load(tmp_path / "run").sample_shape == (3, 32, 32)
+
+
+def test_a_dry_run_prints_everything_and_writes_nothing(run_ganzoo, tmp_path):
+    result = run_ganzoo("train", "dcgan", "--dry-run", "--loss", "hinge", "--penalty", "r1=0.1", "-o", "batch_size=128")
+    assert result.returncode == 0, result.stderr
+    plan = json.loads(result.stdout)
+    assert plan["loss"]["name"] == "hinge"
+    assert plan["penalties"]["r1"]["arguments"]["weight"] == 0.1
+    assert plan["loop"]["batch_size"] == 128
+    assert plan["parameters"]["generator"] > 1000
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_its_model(tmp_path, number):
+    command = Path(sysconfig.get_path("scripts")) / "ganzoo"
+    words = [command, "train", "mlp", "--budget", "1h", "-o", "batch_size=16", "--out", "run"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "images" in line and "%" in line:
+            break
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "interrupted after" in stderr
+    assert "run/model" in stdout
+    model = ganzoo.load(tmp_path / "run")
+    assert model.config.training["interrupted"]
+
+
+REFUSED = {
+    "variant": (["dcgn"], 2, "did you mean dcgan"),
+    "key": (["dcgan", "-o", "batchsize=3"], 2, "batch_size"),
+    "dotted key": (["dcgan", "-o", "generator.widht=3"], 2, "generator.width"),
+    "type": (["dcgan", "-o", "batch_size=many"], 2, "batch_size"),
+    "no equals": (["dcgan", "-o", "batch_size"], 2, "key=value"),
+    "loss": (["dcgan", "--loss", "hinje"], 2, "hinge"),
+    "penalty": (["dcgan", "--penalty", "r3"], 2, "r1"),
+    "preset": (["dcgan", "--preset", "best"], 2, "paper"),
+    "resolution": (["dcgan", "--resolution", "30"], 2, "--resolution 28"),
+    "resolution of none": (["dcgan", "--resolution", "0"], 2, "resolution"),
+    "device": (["dcgan", "--device", "abacus"], 2, "abacus"),
+    "zero budget": (["dcgan", "--budget", "0m"], 2, "trains nothing"),
+    "zero images": (["dcgan", "--images", "0"], 2, "train nothing"),
+    "budget": (["dcgan", "--budget", "soon"], 2, "soon"),
+    "missing folder": (["dcgan", "--data", "./nowhere"], 1, "nowhere"),
+    "unknown data": (["dcgan", "--data", "fashion-mnst"], 2, "fashion-mnist"),
+    "no pictures": (["dcgan", "--data", "empty"], 1, "empty"),
+    "one picture": (["dcgan", "--data", "one"], 1, "one"),
+    "corrupt pictures": (["dcgan", "--data", "corrupt"], 1, "corrupt"),
+    "not a zip": (["dcgan", "--data", "broken.zip"], 1, "broken.zip"),
+    "folder in use": (["dcgan", "--out", "one"], 2, "not empty"),
+    "folder under a file": (["dcgan", "--out", "broken.zip/run"], 2, "broken.zip"),
+    "negative seed": (["dcgan", "--seed", "-1"], 2, "--seed"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_one_clear_line(run_ganzoo, tmp_path, case):
+    words, code, says = REFUSED[case]
+    for folder in ("empty", "one", "corrupt"):
+        (tmp_path / folder).mkdir()
+    Image.new("L", (32, 32)).save(tmp_path / "one" / "a.png")
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / "corrupt" / name).write_bytes(b"\x89PNG nothing")
+    (tmp_path / "broken.zip").write_bytes(b"PK nothing")
+    before = sorted(tmp_path.rglob("*"))
+    result = run_ganzoo("train", *words)
+    assert result.returncode == code, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("ganzoo: ")]
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix" or not Path("/proc").is_dir(), reason="needs a folder that root cannot write to either")
+def test_a_folder_that_cannot_be_written_to(run_ganzoo):
+    result = run_ganzoo("train", "mlp", "--images", "32", "--out", "/proc/run")
+    assert result.returncode in (1, 2)
+    assert "/proc" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_traceback_is_there_for_those_who_ask(run_ganzoo):
+    result = run_ganzoo("train", "dcgn", env={"GANZOO_DEBUG": "1"})
+    assert result.returncode == 2
+    assert "Traceback" in result.stderr
+
+
+def test_help_explains_the_forms_of_data(run_ganzoo):
+    text = run_ganzoo("train", "--help").stdout
+    for form in ("fashion-mnist-10k", ".zip", "npz", "torch/cifar10", "ubyte", "--dry-run", "Examples:"):
+        assert form in text
