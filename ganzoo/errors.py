@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+FEW = 8
+"""Names that are no more than this are all listed when none is near the one that was asked for."""
+
 
 class GanzooError(Exception):
     """Something failed that the user can do something about.
@@ -34,11 +37,13 @@ class UsageError(GanzooError):
 
 
 class UnknownNameError(UsageError):
-    """A name that is not registered; the hint lists the nearest ones."""
+    """A name that is not known; the hint has the nearest ones, or all of them where they are few."""
 
     def __init__(self, what: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        known = list(known)
         near = nearest(name, known)
-        meant = f"did you mean {' or '.join(near)}?" if near else None
+        few = f"there are {', '.join(known)}" if 0 < len(known) <= FEW else None
+        meant = f"did you mean {' or '.join(near)}?" if near else few
         super().__init__(f"unknown {what} {name!r}", hint="; ".join(filter(None, (meant, hint))) or None)
 
 

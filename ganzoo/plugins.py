@@ -15,6 +15,7 @@ import importlib.metadata
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ganzoo import __version__, hookspecs, standard
-from ganzoo.errors import PluginError, nearest
+from ganzoo.errors import PluginError, UnknownNameError, nearest
 from ganzoo.hookspecs import PROJECT
 from ganzoo.registry import Origin, Registrar, Registry
 
@@ -56,34 +57,42 @@ class Plugins:
         registry: The names that the working plugins offer.
         found: Every plugin that was looked at, broken ones too; the first is ganzoo's own.
         skipped: Origins of plugins that ``GANZOO_LOAD_PLUGINS`` leaves out.
+        missing: Names in ``GANZOO_LOAD_PLUGINS`` that no installed plugin or distribution has.
     """
 
     def __init__(self) -> None:
         self.registry = Registry()
         self.found: list[Plugin] = []
         self.skipped: list[Origin] = []
-        self._reported: set[str] = set()
+        self.missing: list[str] = []
+        self._reported: set[object] = set()
 
     def describe(self, plugin: Plugin, problem: str) -> str:
         """One line: which plugin, what is wrong, how to disable or remove it."""
         origin = plugin.origin
-        well = [PROJECT] + sorted({p.origin.distribution for p in self.found if not p.problems} - {PROJECT})
         line = f"plugin {origin.plugin!r} ({origin.distribution} {origin.version}) {problem}"
         if origin.distribution == PROJECT:
             return f"{line}. Mend it: pip install --force-reinstall {PROJECT}"
-        ways = f"Disable it: GANZOO_LOAD_PLUGINS={','.join(well)}; remove it: pip uninstall {origin.distribution}"
+        broken = {p.origin.distribution for p in self.found if p.problems}
+        others = [p.origin for p in self.found if not p.problems and p.origin.distribution != PROJECT]
+        well = sorted({o.plugin if o.distribution in broken else o.distribution for o in others})
+        ways = f"Disable it: GANZOO_LOAD_PLUGINS={','.join([PROJECT, *well])}; remove it: pip uninstall {origin.distribution}"
         return f"{line}. {ways}"
 
     def report(self) -> None:
         """Write a line on stderr for each problem not yet reported; with GANZOO_STRICT_PLUGINS=1 raise PluginError."""
-        for plugin in self.found:
-            for problem in plugin.problems:
-                line = self.describe(plugin, problem)
-                if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
-                    raise PluginError(line)
-                if line not in self._reported:
-                    self._reported.add(line)
-                    print(f"ganzoo: {line}", file=sys.stderr)
+        origins = [*(p.origin for p in self.found), *self.skipped]
+        known = {name for o in origins for name in (o.distribution, o.plugin)}
+        lines: dict[object, str] = {
+            name: str(UnknownNameError("plugin", name, known, hint="GANZOO_LOAD_PLUGINS names it")) for name in self.missing
+        }
+        lines |= {(p.origin, problem): self.describe(p, problem) for p in self.found for problem in p.problems}
+        for key, line in lines.items():
+            if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
+                raise PluginError(line)
+            if key not in self._reported:
+                self._reported.add(key)
+                print(f"ganzoo: {line}", file=sys.stderr)
 
     def commands(self, taken: Collection[str]) -> dict[str, click.Command]:
         """The commands that plugins add, none of which may be in ``taken``; problems are reported like all others."""
@@ -125,23 +134,27 @@ def load() -> Plugins:
             continue
         plugin = Plugin(origin)
         before = set(sys.modules)
-        if problem := _too_old(entry_point.dist):
-            plugin.problems.append(problem)
-            plugins.found.append(plugin)
-            continue
         try:
-            with contextlib.redirect_stdout(sys.stderr):
-                module = entry_point.load()
+            if not (problem := _too_old(entry_point.dist)):
+                with contextlib.redirect_stdout(sys.stderr):
+                    module = entry_point.load()
         except (Exception, SystemExit) as error:
-            plugin.problems.append(f"failed to import: {_one_line(error)}")
+            problem = f"failed to import: {_one_line(error)}"
+        if problem:
+            plugin.problems.append(problem)
             plugins.found.append(plugin)
             continue
         _register(plugins, plugin, module)
         plugin.slow_imports = [m for m in HEAVY_MODULES if m in sys.modules and m not in before]
-    for name in sorted((names or set()) - seen - {n for n in names or () if _normal(n) in seen}):
-        own.problems.append(f"cannot load {name!r}, which GANZOO_LOAD_PLUGINS names: it is not installed")
+    plugins.missing = sorted(n for n in names or () if not seen & {n, _normal(n)})
     plugins.report()
     return plugins
+
+
+def list_variants(pattern: str = "*") -> list[str]:
+    """The names of the variants that can be used here, which ``pattern`` (a glob) must match."""
+    registry = load().registry
+    return [registry.name_of(entry) for entry in registry.entries("variant", pattern)]
 
 
 def _entry_points() -> Iterator[tuple[importlib.metadata.EntryPoint, Origin]]:
@@ -150,7 +163,9 @@ def _entry_points() -> Iterator[tuple[importlib.metadata.EntryPoint, Origin]]:
     for entry_point in importlib.metadata.entry_points(group=PROJECT):
         distribution = entry_point.dist
         assert distribution is not None
-        found.append((entry_point, Origin(distribution.name, distribution.version, entry_point.name)))
+        # An interrupted pip uninstall leaves a distribution without metadata, hence without a name.
+        name, version = distribution.name or entry_point.name, distribution.version or "?"
+        found.append((entry_point, Origin(name, version, entry_point.name)))
     return iter(sorted(found, key=lambda f: (f[1].distribution != PROJECT, f[1].distribution, f[1].plugin)))
 
 
@@ -197,7 +212,7 @@ def _call(plugin: Plugin, hook: str, **arguments: Any) -> bool:
 def _too_old(distribution: importlib.metadata.Distribution | None) -> str | None:
     """The problem, if the distribution's own metadata asks for another ganzoo than this one."""
     for line in (distribution.requires if distribution else None) or ():
-        if not re.match(rf"{PROJECT}\b(?!-)", line):
+        if not re.match(rf"{PROJECT}\b(?![-.])", line, re.IGNORECASE):
             continue
         from packaging.requirements import Requirement
 
@@ -215,6 +230,6 @@ def _normal(distribution: str) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    """The error's type and the first line of what it says."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    """The error's type and what it says."""
+    text = textwrap.shorten(str(error), 300, placeholder=" …")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

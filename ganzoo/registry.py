@@ -14,6 +14,7 @@ from ganzoo.variant import NAME, Variant
 
 Kind: TypeAlias = Literal["variant", "generator", "discriminator", "network", "loss", "penalty", "trainer", "dataset"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+PLURALS: dict[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {"loss": "losses", "penalty": "penalties"}
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 """``module:attr``, the form in which a component is named before it is imported."""
 
@@ -98,7 +99,7 @@ class Registry:
         entry = self._by_qualified.get((kind, f"{within}:{name}")) if within else None
         entry = entry or self._by_name.get((kind, name)) or self._by_qualified.get((kind, name))
         if entry is None:
-            raise UnknownNameError(kind, name, self.names(kind), hint=f"list them: ganzoo list --kind {kind}s")
+            raise UnknownNameError(kind, name, self.names(kind), hint=f"list them: ganzoo list --kind {PLURALS[kind]}")
         return entry
 
     def variant(self, name: str) -> Variant:
@@ -173,7 +174,7 @@ def import_reference(reference: str, origin: Origin | None) -> Any:
         if origin is None and isinstance(error, ModuleNotFoundError):
             raise UsageError(f"{reference!r}: {error}") from error
         raise PluginError(f"{whose}cannot import {reference!r}: {error}", hint=_reinstall(origin)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {error}"
         raise PluginError(f"{whose}{reference!r} failed with {what}", hint=_reinstall(origin)) from error
     return found

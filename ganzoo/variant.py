@@ -31,6 +31,8 @@ class Preset:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.options, Mapping):
+            raise TypeError(f"Preset.options must be a mapping, got {self.options!r}")
         object.__setattr__(self, "options", freeze(self.options, "options"))
 
 
@@ -76,6 +78,13 @@ class Variant:
                 raise TypeError(f"Variant.{name} must be a non-empty string, got {value!r}")
         if not NAME.fullmatch(self.name):
             raise ValueError(f"Variant.name {self.name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
+        for name, kind in (("networks", str), ("penalties", Mapping), ("presets", Preset)):
+            if not isinstance(values := getattr(self, name), Mapping):
+                raise TypeError(f"Variant.{name} must be a mapping, got {values!r}")
+            if wrong := [k for k, v in values.items() if not isinstance(v, kind)]:
+                raise TypeError(f"Variant.{name}[{wrong[0]!r}] must be a {kind.__name__}, got {values[wrong[0]]!r}")
+        if isinstance(self.keeps, str):
+            raise TypeError(f"Variant.keeps must be a tuple of roles, got {self.keeps!r}")
         if missing := [p for p in REQUIRED_PRESETS if p not in self.presets]:
             raise ValueError(f"variant {self.name!r} lacks the preset {missing[0]!r}")
         for role in self.networks:

@@ -1,0 +1,93 @@
+"""What many tests need: made-up plugin distributions, and the installed ``ganzoo`` command."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from ganzoo import plugins
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    """Whoever runs the tests may have ganzoo's variables set."""
+    for name in [name for name in os.environ if name.startswith("GANZOO_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def plugin_distribution(tmp_path_factory) -> Callable[..., Path]:
+    """Install a made-up distribution in a folder of its own, to be put on the path of this or of another process.
+
+    It is a real one: modules beside a ``.dist-info`` folder, found by :mod:`importlib.metadata` like anything from pip.
+    """
+
+    def install(
+        name: str = "bad-dist",
+        *,
+        version: str = "1.0",
+        entry_points: Mapping[str, str],
+        modules: Mapping[str, str],
+        requires: Sequence[str] = (),
+    ) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        metadata = [
+            "Metadata-Version: 2.1",
+            f"Name: {name}",
+            f"Version: {version}",
+            *(f"Requires-Dist: {r}" for r in requires),
+        ]
+        declared = ["[ganzoo]", *(f"{plugin} = {target}" for plugin, target in entry_points.items())]
+        files = {**modules, f"{info.name}/METADATA": "\n".join(metadata), f"{info.name}/entry_points.txt": "\n".join(declared)}
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text + "\n")
+        return folder
+
+    return install
+
+
+@pytest.fixture
+def load_plugins(monkeypatch) -> Iterator[Callable[..., plugins.Plugins]]:
+    """Run discovery afresh in this process, with the distributions in the given folders installed."""
+    installed: list[Path] = []
+
+    def load(*folders: Path) -> plugins.Plugins:
+        for folder in folders:
+            monkeypatch.syspath_prepend(folder)
+        installed.extend(folders)
+        plugins.load.cache_clear()
+        return plugins.load()
+
+    yield load
+    plugins.load.cache_clear()
+    for name, module in list(sys.modules.items()):
+        if any(Path(getattr(module, "__file__", None) or "").is_relative_to(folder) for folder in installed):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def run_ganzoo(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the installed ``ganzoo`` command in an empty folder, with further distributions on its path."""
+    command = Path(sysconfig.get_path("scripts")) / "ganzoo"
+
+    def run(
+        *args: str | Path, env: Mapping[str, str] | None = None, plugins: Sequence[Path] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        path = [*map(str, plugins), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return subprocess.run(
+            [command, *args],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,203 @@
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from broken_plugins import BROKEN, BROKEN_COMMANDS, VARIANT, WORKING, install_broken
+
+from ganzoo import plugins
+from ganzoo.errors import PluginError
+
+SHIPPED = {"mlp", "dcgan", "wgan-gp"}
+
+
+def offering(*names):
+    adds = "\n".join(f"    registry.add_variant(variant({name!r}))" for name in names)
+    return f"{VARIANT}\n@ganzoo.hookimpl\ndef register(registry):\n{adds}"
+
+
+@pytest.fixture
+def two_plugins(plugin_distribution):
+    """The distributions ``dist-a`` and ``Dist.B``, with a variant each."""
+    return [
+        plugin_distribution("dist-a", entry_points={"a": "plugin_a"}, modules={"plugin_a.py": offering("gan-a")}),
+        plugin_distribution("Dist.B", entry_points={"b": "plugin_b"}, modules={"plugin_b.py": offering("gan-b")}),
+    ]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_costs_one_line(kind, plugin_distribution, load_plugins, capsys):
+    found = load_plugins(install_broken(plugin_distribution, kind))
+    output = capsys.readouterr()
+    assert output.out == ""
+    (line,) = output.err.splitlines()
+    assert f"plugin {kind!r} (bad-{kind} 1.0)" in line
+    assert BROKEN[kind].says in line
+    assert f"Disable it: GANZOO_LOAD_PLUGINS=ganzoo; remove it: pip uninstall bad-{kind}" in line
+    assert set(found.registry.names("variant")) == SHIPPED | BROKEN[kind].offers
+
+
+@pytest.mark.parametrize("kind", BROKEN_COMMANDS)
+def test_a_broken_command_costs_one_line(kind, plugin_distribution, load_plugins, capsys):
+    found = load_plugins(install_broken(plugin_distribution, kind))
+    assert capsys.readouterr().err == ""
+    assert found.commands(taken=["train"]).keys() == BROKEN_COMMANDS[kind].offers
+    output = capsys.readouterr()
+    assert output.out == ""
+    (line,) = output.err.splitlines()
+    assert f"plugin {kind!r} (bad-{kind} 1.0)" in line
+    assert BROKEN_COMMANDS[kind].says in line
+    assert "Disable it: GANZOO_LOAD_PLUGINS=ganzoo;" in line
+
+
+def test_each_problem_is_told_once(plugin_distribution, load_plugins, capsys):
+    """Finding out late that a second plugin is broken changes the advice, but not what is wrong with the first."""
+    kinds = ["raises-in-register", "raises-in-commands"]
+    found = load_plugins(*(install_broken(plugin_distribution, kind) for kind in kinds))
+    found.commands(taken=[])
+    assert plugins.load() is found
+    found.report()
+    lines = capsys.readouterr().err.splitlines()
+    assert [BROKEN["raises-in-register"].says in lines[0], BROKEN_COMMANDS["raises-in-commands"].says in lines[1]] == [
+        True,
+        True,
+    ]
+    assert len(lines) == 2
+
+
+def test_the_advice_disables_what_is_broken_and_nothing_else(
+    plugin_distribution, two_plugins, load_plugins, monkeypatch, capsys
+):
+    half = plugin_distribution(
+        "half-broken",
+        entry_points={"good-half": "good_half", "bad-half": "bad_half"},
+        modules={"good_half.py": offering("gan-half"), "bad_half.py": "1/0"},
+    )
+    before = load_plugins(*two_plugins, half).registry.names("variant")
+    (advice,) = re.findall(r"GANZOO_LOAD_PLUGINS=(\S+);", capsys.readouterr().err)
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", advice)
+    after = load_plugins()
+    assert capsys.readouterr().err == ""
+    assert after.registry.names("variant") == before
+    assert {"gan-a", "gan-b", "gan-half"} <= set(before)
+
+
+def test_a_shipped_name_stays_ganzoos_own(plugin_distribution, load_plugins):
+    registry = load_plugins(install_broken(plugin_distribution, "takes-a-shipped-name")).registry
+    assert registry.get("variant", "mlp").origin.distribution == "ganzoo"
+    assert registry.get("variant", "bad-takes-a-shipped-name:mlp").origin.plugin == "takes-a-shipped-name"
+
+
+def test_two_distributions_that_claim_one_name(plugin_distribution, load_plugins, capsys):
+    late = plugin_distribution("z-dist", entry_points={"z": "plugin_z"}, modules={"plugin_z.py": offering("twin")})
+    early = plugin_distribution("b-dist", entry_points={"b": "plugin_b"}, modules={"plugin_b.py": offering("twin")})
+    registry = load_plugins(early, late).registry
+    assert set(registry.names("variant")) == SHIPPED | {"twin", "z-dist:twin"}
+    assert registry.get("variant", "twin").origin.distribution == "b-dist"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "plugin 'z' (z-dist 1.0) claims the variant 'twin', which b-dist has; use 'z-dist:twin'" in line
+
+
+def test_what_a_plugin_prints_stays_out_of_the_result(plugin_distribution, load_plugins, capsys):
+    source = f"print('importing')\n{WORKING}    print('registering')\n"
+    folder = plugin_distribution("loud-dist", entry_points={"loud": "loud"}, modules={"loud.py": source})
+    assert "fine" in load_plugins(folder).registry.names("variant")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "importing\nregistering\n")
+
+
+@pytest.mark.parametrize(
+    ("networks", "says"),
+    [({}, "No module named 'missing_networks'"), ({"missing_networks.py": "1/0"}, "ZeroDivisionError")],
+    ids=["missing", "raising"],
+)
+def test_a_variant_without_its_networks_is_found_but_not_built(networks, says, plugin_distribution, load_plugins, capsys):
+    modules = {"lazy.py": WORKING, **networks}
+    registry = load_plugins(plugin_distribution("lazy-dist", entry_points={"lazy": "lazy"}, modules=modules)).registry
+    assert capsys.readouterr().err == ""
+    entry = registry.get("variant", "fine")
+    with pytest.raises(PluginError, match=says) as caught:
+        registry.resolve("generator", entry.target.generator, within=entry.origin)
+    assert "plugin 'lazy' (lazy-dist 1.0)" in caught.value.message
+    assert "missing_networks:Generator" in caught.value.message
+
+
+def test_a_distribution_without_metadata_breaks_nothing(plugin_distribution, load_plugins, capsys):
+    """An interrupted ``pip uninstall`` leaves one behind."""
+    folder = plugin_distribution("half-gone", entry_points={"gone": "half_gone"}, modules={"half_gone.py": WORKING})
+    next(folder.glob("*.dist-info/METADATA")).unlink()
+    assert set(load_plugins(folder).registry.names("variant")) == SHIPPED | {"fine"}
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "requirement", ["ganzoo>=0.1", "ganzoo-extras>=99", "ganzoo.extras>=99", "ganzoo>=99; python_version<'3'", "numpy"]
+)
+def test_a_requirement_that_this_ganzoo_meets(requirement, plugin_distribution, load_plugins, capsys):
+    folder = plugin_distribution(
+        "fine-dist", entry_points={"fine": "fine"}, modules={"fine.py": WORKING}, requires=[requirement]
+    )
+    assert "fine" in load_plugins(folder).registry.names("variant")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "variants"),
+    [
+        ("", set()),
+        (",", set()),
+        ("ganzoo", SHIPPED),
+        ("dcgan", {"dcgan"}),
+        ("ganzoo,dist-a", SHIPPED | {"gan-a"}),
+        (" dist_a , b ", {"gan-a", "gan-b"}),
+        ("dist-b", {"gan-b"}),
+        ("Dist.B", {"gan-b"}),
+    ],
+)
+def test_only_the_wanted_plugins_are_loaded(wanted, variants, two_plugins, load_plugins, monkeypatch, capsys):
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", wanted)
+    found = load_plugins(*two_plugins)
+    assert set(found.registry.names("variant")) == variants
+    assert len(found.skipped) == len(SHIPPED | {"gan-a", "gan-b"}) - len(variants)
+    assert "hinge" in found.registry.names("loss"), "what every ganzoo has stays"
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unwanted_plugin_is_not_imported(plugin_distribution, load_plugins, monkeypatch, capsys):
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", "ganzoo")
+    load_plugins(install_broken(plugin_distribution, "exits-at-import"))
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_wanted_plugin_is_named(two_plugins, load_plugins, monkeypatch, capsys):
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", "ganzoo,dist-c")
+    assert set(load_plugins(*two_plugins).registry.names("variant")) == SHIPPED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "ganzoo: unknown plugin 'dist-c' (did you mean dist-a?; GANZOO_LOAD_PLUGINS names it)"
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_strictness_turns_a_problem_into_an_error(kind, plugin_distribution, load_plugins, monkeypatch):
+    monkeypatch.setenv("GANZOO_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginError, match=re.escape(BROKEN[kind].says)):
+        load_plugins(install_broken(plugin_distribution, kind))
+
+
+def test_strictness_covers_names_that_nothing_has(load_plugins, monkeypatch):
+    monkeypatch.setenv("GANZOO_STRICT_PLUGINS", "1")
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", "ganzoo,dist-c")
+    with pytest.raises(PluginError, match="dist-c"):
+        load_plugins()
+
+
+def test_a_slow_import_is_noticed(plugin_distribution):
+    """In a process of its own: here, everything may have been imported already."""
+    source = f"import huggingface_hub\n{WORKING}"
+    folder = plugin_distribution("slow-dist", entry_points={"slow": "slow_plugin"}, modules={"slow_plugin.py": source})
+    program = "from ganzoo import plugins; print({p.origin.plugin: p.slow_imports for p in plugins.load().found}['slow'])"
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['huggingface_hub']\n"

@@ -1,0 +1,78 @@
+"""The public names, and the floors of the house."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ganzoo
+
+PACKAGE = Path(ganzoo.__file__).parent
+SHIPPED = ("dcgan", "wgan", "mlp")
+FLOORS = [
+    ["errors", "files", "layers"],
+    ["variant", "interfaces"],
+    ["registry", "hookspecs", "losses", "penalties", "data"],
+    ["standard", "factory"],
+    ["plugins", "pretrained", "sampling"],
+    ["training", "evaluation"],
+    ["hub"],
+    ["testing", "cli"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+@pytest.mark.parametrize("name", ganzoo.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(ganzoo, name) is not None
+    assert name in dir(ganzoo)
+
+
+def test_editors_are_told_of_every_public_name():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(n for n in tree.body if isinstance(n, ast.If))
+    told = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert told == ganzoo._PUBLIC
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = ganzoo.no_such_thing
+
+
+def test_importing_ganzoo_imports_nothing_heavy():
+    code = "import sys, ganzoo; ganzoo.Variant; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def imports_of(path: Path) -> list[tuple[str, int]]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ganzoo"):
+            rooms = [node.module.split(".")[1]] if "." in node.module else [a.name for a in node.names]
+            found += [(room, node.lineno) for room in rooms]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down_the_floors(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room in ("__init__", "__main__"):
+        return
+    upwards = [f"{path.name}:{line} imports {other}" for other, line in imports_of(path) if FLOOR.get(other, 0) > FLOOR[room]]
+    assert not upwards
+
+
+def test_the_core_does_not_know_the_variants_that_ship():
+    # Help texts, hints and docstrings may use a shipped name as an example; code may not depend on one.
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
+                assert not any(n.startswith(("ganzoo_", *SHIPPED)) for n in names), f"{path}:{node.lineno}"
+            if isinstance(node, ast.Compare):
+                compared = [c.value for c in [node.left, *node.comparators] if isinstance(c, ast.Constant)]
+                assert not any(isinstance(c, str) and c.startswith(SHIPPED) for c in compared), f"{path}:{node.lineno}"
