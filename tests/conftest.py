@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# The networks here are tiny, and tests run beside each other: more threads would only wait for one another. Before torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from ganzoo import plugins
 
 

@@ -55,25 +55,26 @@ class AlternatingTrainer(Trainer):
         self._separately = mixes_batch(self.networks["discriminator"])
 
     def step(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> Mapping[str, Tensor]:
-        metrics = self.step_discriminator(reals, labels, context)
-        if (context.step + 1) % self.n_critic == 0:
-            metrics |= self.step_generator(reals, labels, context)
-        return metrics
+        generator = self.networks["generator"]
+        both_learn = (context.step + 1) % self.n_critic == 0
+        # Where the generator learns too, it learns from the samples that the discriminator has just been shown.
+        with context.autocast(), torch.set_grad_enabled(both_learn):
+            fakes = generator(context.latents(generator, len(reals), "latents"), labels).float()
+        metrics = self.step_discriminator(reals, fakes.detach(), labels, context)
+        return metrics | self.step_generator(reals, fakes, labels, context) if both_learn else metrics
 
-    def step_discriminator(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> dict[str, Tensor]:
+    def step_discriminator(
+        self, reals: Tensor, fakes: Tensor, labels: Tensor | None, context: StepContext
+    ) -> dict[str, Tensor]:
         """Update the discriminator on real samples and as many generated ones."""
-        generator, discriminator = self.networks["generator"], self.networks["discriminator"]
         with context.autocast():
-            with torch.no_grad():
-                fakes = generator(context.latents(generator, len(reals), "discriminator"), labels).float()
             real_logits, fake_logits = self.judge(reals, fakes, labels)
         loss = self.loss.discriminator(real_logits, fake_logits)
         metrics = {"loss_d": loss.detach(), "real": real_logits.detach().mean(), "fake": fake_logits.detach().mean()}
         for name, penalty in self.penalties.items():
             if context.step % penalty.interval == 0:
-                critique = Critique(
-                    discriminator, reals, fakes, real_logits, fake_logits, labels, context.rng(f"penalty {name}")
-                )
+                rng = context.rng(f"penalty {name}")
+                critique = Critique(self.networks["discriminator"], reals, fakes, real_logits, fake_logits, labels, rng)
                 with context.autocast():
                     term = penalty(critique)
                 loss = loss + penalty.weight * penalty.interval * term
@@ -81,14 +82,13 @@ class AlternatingTrainer(Trainer):
         self.update("discriminator", loss, context)
         return metrics
 
-    def step_generator(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> dict[str, Tensor]:
-        """Update the generator against the discriminator as it stands."""
-        generator, discriminator = self.networks["generator"], self.networks["discriminator"]
+    def step_generator(self, reals: Tensor, fakes: Tensor, labels: Tensor | None, context: StepContext) -> dict[str, Tensor]:
+        """Update the generator, through the samples ``fakes`` that it made, against the discriminator as it stands."""
+        discriminator = self.networks["discriminator"]
         with frozen(discriminator):
             with context.autocast():
                 with torch.no_grad():
                     real_logits = discriminator(reals, labels).float() if self.loss.pairs else None
-                fakes = generator(context.latents(generator, len(reals), "generator"), labels)
                 fake_logits = discriminator(fakes, labels).float()
             loss = self.loss.generator(real_logits, fake_logits)
             self.update("generator", loss, context)
@@ -125,5 +125,5 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def mixes_batch(network: nn.Module) -> bool:
-    """Whether a sample's output depends on the rest of its batch: batch norm, or a layer that says ``mixes_batch``."""
-    return any(isinstance(m, _BatchNorm) or getattr(m, "mixes_batch", False) for m in network.modules())
+    """Whether a sample's output depends on the rest of its batch: batch norm in training, or a layer with ``mixes_batch``."""
+    return any((isinstance(m, _BatchNorm) and m.training) or getattr(m, "mixes_batch", False) for m in network.modules())

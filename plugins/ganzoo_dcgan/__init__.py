@@ -15,7 +15,7 @@ VARIANT = Variant(
     generator="dcgan",
     discriminator="dcgan",
     loss="relativistic",
-    penalties={"finite-difference": {"weight": 0.05}},
+    penalties={"finite-difference": {"weight": 0.1}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",

@@ -22,7 +22,6 @@ LABELS = Variant(
     discriminator="strained-labels",
     keeps=("discriminator",),
     loss="hinge",
-    penalties={"r1": {"weight": 0.1}},
     presets=presets(),
 )
 VAE_GAN = Variant(
