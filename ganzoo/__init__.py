@@ -23,6 +23,9 @@ _PUBLIC = {
     "Critique": "ganzoo.interfaces",
     "Trainer": "ganzoo.interfaces",
     "StepContext": "ganzoo.interfaces",
+    "AlternatingTrainer": "ganzoo.training.trainer",
+    "LogitHead": "ganzoo.layers",
+    "Registrar": "ganzoo.registry",
     "Store": "ganzoo.data.store",
     "load": "ganzoo.pretrained",
     "list_variants": "ganzoo.plugins",
@@ -43,9 +46,12 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Penalty as Penalty
     from ganzoo.interfaces import StepContext as StepContext
     from ganzoo.interfaces import Trainer as Trainer
+    from ganzoo.layers import LogitHead as LogitHead
     from ganzoo.plugins import list_variants as list_variants
     from ganzoo.pretrained import load as load
+    from ganzoo.registry import Registrar as Registrar
     from ganzoo.training.run import train as train
+    from ganzoo.training.trainer import AlternatingTrainer as AlternatingTrainer
     from ganzoo.variant import Preset as Preset
     from ganzoo.variant import Variant as Variant
 

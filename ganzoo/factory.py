@@ -17,11 +17,11 @@ from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.registry import Kind, Origin, Registry
 from ganzoo.variant import Json, thaw
 
-CONTEXT = ("sample_shape", "num_classes", "latent_shape")
+CONTEXT = ("sample_shape", "num_classes", "value_range", "latent_shape")
 """What a network's constructor may ask for by name; everything else in its signature is an option."""
 
 GIVEN = (*CONTEXT, "networks", "loss", "penalties")
-"""Parameters that are never options of a part: networks ask for the first three, trainers for the others."""
+"""Parameters that are never options of a part: networks ask for those of CONTEXT, trainers for the others."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,7 @@ def build_networks(
     *,
     sample_shape: Sequence[int],
     num_classes: int = 0,
+    value_range: tuple[float, float] | None = None,
     latent_shape: Sequence[int] | None = None,
 ) -> dict[str, nn.Module]:
     """Every network by role, with fresh weights; the generator comes first, and its latent shape is told to the others.
@@ -166,13 +167,19 @@ def build_networks(
         parts: Role -> part.
         sample_shape: Shape of one sample.
         num_classes: Classes in the data's labels, 0 for none.
+        value_range: Lowest and highest value of a sample, None if unbounded.
         latent_shape: For when no generator is among the parts.
 
     Raises:
         UsageError: A network does not support the shape or an argument.
         PluginError: A part is not the kind of network that its role needs.
     """
-    context: dict[str, Any] = {"sample_shape": tuple(sample_shape), "num_classes": num_classes, "latent_shape": latent_shape}
+    context: dict[str, Any] = {
+        "sample_shape": tuple(sample_shape),
+        "num_classes": num_classes,
+        "value_range": value_range,
+        "latent_shape": latent_shape,
+    }
     networks: dict[str, nn.Module] = {}
     for role in sorted(parts, key=lambda r: r != "generator"):
         network = parts[role].build(role, **context)

@@ -9,6 +9,7 @@ parameter name:
 
 - ``sample_shape: tuple[int, ...]``, the shape of one sample;
 - ``num_classes: int``, how many classes the data's labels have, 0 if it has none;
+- ``value_range: tuple[float, float] | None``, the lowest and highest value of a sample, None if it is unbounded;
 - ``latent_shape: tuple[int, ...]``, the generator's latent shape (for any network but the generator).
 
 For a shape or an option that it does not support, it raises :class:`ganzoo.UsageError`.

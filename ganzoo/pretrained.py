@@ -33,7 +33,7 @@ CONFIG = "config.json"
 MAX_CONFIG_BYTES = 1 << 20
 MAX_INTEGER = 1 << 24
 
-Size = Annotated[int, Field(ge=1, le=1 << 20)]
+Size = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
 
 
@@ -115,7 +115,7 @@ def find(source: str | Path) -> Path:
             return folder
     if not path.is_dir():
         raise ModelError(
-            f"no model folder {str(source)!r}", hint="train one: ganzoo train dcgan, then load the folder it names"
+            f"no model folder {str(source)!r}", hint="make one: ganzoo train NAME, then load the folder that it names"
         )
     if (path / "metrics.jsonl").is_file():
         raise ModelError(f"the run {str(source)!r} has no model yet: it did not finish")
@@ -141,12 +141,21 @@ def read_config(folder: Path) -> ModelConfig:
             f"{path} has format {data['format']}, this ganzoo reads {FORMAT}", hint="pip install --upgrade ganzoo"
         )
     try:
+        return make_config(data)
+    except ModelError as error:
+        raise ModelError(f"{path} is not a model's configuration: {error.message}") from None
+
+
+def make_config(data: Any) -> ModelConfig:
+    """``data`` as a model's configuration. Raises ModelError, naming the field that is malformed or out of bounds."""
+    try:
         config = ModelConfig.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise ModelError(f"{path} is not a model's configuration: {where}: {first['msg'].lower()}") from None
-    _bound(config.networks, path)
+        raise ModelError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg'].lower()}") from None
+    for role, network in config.networks.items():
+        if (largest := _largest_integer(network.arguments)) > MAX_INTEGER:
+            raise ModelError(f"networks.{role} has the integer {largest}, beyond ±{MAX_INTEGER}")
     return config
 
 
@@ -235,8 +244,14 @@ def _versions(config: ModelConfig, origin: Origin) -> str:
 
 
 def _build(part: Part, role: str, config: ModelConfig) -> nn.Module:
-    shapes: dict[str, Any] = {"sample_shape": config.sample_shape, "num_classes": config.num_classes}
-    return build_networks({role: part}, **shapes, latent_shape=config.latent_shape)[role]
+    networks = build_networks(
+        {role: part},
+        sample_shape=config.sample_shape,
+        num_classes=config.num_classes,
+        value_range=config.value_range,
+        latent_shape=config.latent_shape,
+    )
+    return networks[role]
 
 
 def _compare(path: Path, described: nn.Module) -> None:
@@ -252,15 +267,10 @@ def _compare(path: Path, described: nn.Module) -> None:
                 raise RuntimeError(f"{name} has shape {file.get_slice(name).get_shape()}, the network {list(shape)}")
 
 
-def _bound(value: Any, path: Path) -> None:
-    """Refuse integers that no constructor should be asked to allocate by."""
-    if isinstance(value, BaseModel):
-        _bound(value.model_dump(), path)
-    elif isinstance(value, Mapping):
-        for v in value.values():
-            _bound(v, path)
-    elif isinstance(value, (list, tuple)):
-        for v in value:
-            _bound(v, path)
-    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise ModelError(f"{path} holds the integer {value}, beyond ±{MAX_INTEGER}")
+def _largest_integer(value: Json) -> int:
+    """The largest absolute value of an integer anywhere in ``value``: constructors are asked to allocate by them."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return max(map(_largest_integer, value), default=0)
+    return abs(value) if isinstance(value, int) else 0

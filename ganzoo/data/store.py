@@ -76,6 +76,11 @@ class Store:
         """Whether the samples are uint8 pictures, which :meth:`batch` maps to [-1, 1]."""
         return self.samples.dtype == torch.uint8
 
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """Lowest and highest value of a sample in a batch; None if it is unbounded."""
+        return (-1.0, 1.0) if self.is_pictures else None
+
     @cached_property
     def num_classes(self) -> int:
         """How many classes the labels have, also those without a sample; 0 without labels."""

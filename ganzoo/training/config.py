@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -120,9 +121,10 @@ def resolve(
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:
         raise UnknownNameError("preset", preset, described.presets, hint=f"{variant} has {', '.join(described.presets)}")
+    given = dict(options or {})
     plan = _Plan(described)
     plan.lay(described.presets[preset])
-    plan.lay(Preset(summary="", options=dict(options or {})), typed=True)
+    plan.lay(Preset(summary="", options=given), typed=True)
 
     def part(label: str, kind: Any, name: str, arguments: Mapping[str, Json]) -> Part:
         return make_part(registry, kind, name, arguments, label=label, within=entry.origin)
@@ -137,9 +139,14 @@ def resolve(
             loop[key] = loop_options[key].check(thaw(value), key)
         elif key in trainer_options:
             inner[key] = trainer_options[key].check(thaw(value), key)
-        else:
+        elif key in given or "trainer" not in given:
+            # What a preset says to its own trainer is dropped with it when the user chooses another.
             raise UnknownNameError("option", key, [*loop_options, *trainer_options, *plan.dotted(registry, kinds, entry)])
     plan.arguments["trainer"] = inner
+    taken = inspect.signature(trainer).parameters
+    for key, wanted in (("penalties", bool(plan.penalties)), ("loss", "loss" in given)):
+        if wanted and key not in taken:
+            raise UsageError(f"the trainer {plan.names['trainer']!r} takes no {key}")
     for role in ("generator", *described.keeps):
         if REFERENCE.fullmatch(name := plan.names[role]) and not is_loadable(registry, entry, role, name):
             raise UsageError(f"{role}={name!r}: a network that a model folder keeps must be registered by a plugin")

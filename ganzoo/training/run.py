@@ -13,12 +13,13 @@ from torch import nn
 
 from ganzoo import __version__, plugins
 from ganzoo.data import open_data
+from ganzoo.data.order import Order
 from ganzoo.data.store import Store
-from ganzoo.errors import UsageError
+from ganzoo.errors import ModelError, UsageError
 from ganzoo.factory import build_networks, count_parameters
 from ganzoo.files import replace_folder, write_json
 from ganzoo.interfaces import Generator, Trainer
-from ganzoo.pretrained import ModelConfig, NetworkConfig, PluginConfig, save
+from ganzoo.pretrained import FORMAT, ModelConfig, make_config, save
 from ganzoo.sampling import write_preview
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.ema import EMA
@@ -149,7 +150,12 @@ def prepare(
     store = open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
     folder = Path(out) if out is not None else free_folder(Path("runs"), f"{config.variant.name}-{store.name}")
     torch.manual_seed(stream(config.seed, 0, "weights"))
-    networks = build_networks(config.networks, sample_shape=store.sample_shape, num_classes=store.num_classes)
+    networks = build_networks(
+        config.networks,
+        sample_shape=store.sample_shape,
+        num_classes=store.num_classes,
+        value_range=store.value_range,
+    )
     for network in networks.values():
         network.to(where).train()
         if _convolves_pictures(network):
@@ -160,7 +166,13 @@ def prepare(
         loss=config.parts["loss"].build("loss"),
         penalties={name: part.build(f"penalties.{name}") for name, part in config.penalties.items()},
     )
-    return Prepared(config, store.to(where), networks, trainer, where, choose_precision(where), folder)
+    prepared = Prepared(config, store.to(where), networks, trainer, where, choose_precision(where), folder)
+    try:
+        # What could not be written at the end must not be trained.
+        describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
+    except ModelError as error:
+        raise UsageError(f"a model of this could not be saved: {error.message}") from error
+    return prepared
 
 
 def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
@@ -169,7 +181,7 @@ def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
     watcher = watcher or Silent()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", prepared.describe())
-    reals, labels = store.batch(torch.arange(min(len(PREVIEW_SEEDS), len(store)), device=prepared.device))
+    reals, labels = store.batch(Order(len(store), config.seed).indices(0, min(len(PREVIEW_SEEDS), len(store))))
     write_preview(folder / "reals", reals)
     ema = EMA({role: trainer.networks[role] for role in config.kept}, config.loop.ema_images)
     seeds = PREVIEW_SEEDS[: len(reals)]
@@ -193,7 +205,7 @@ def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
 
 
 def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
-    """What the model folder's ``config.json`` says of this run."""
+    """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there."""
     config, store = prepared.config, prepared.store
     generator = prepared.networks["generator"]
     assert isinstance(generator, Generator)
@@ -207,21 +219,23 @@ def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
         "dataset": store.describe(),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
     }
-    return ModelConfig(
-        format=1,
-        ganzoo=__version__,
-        variant=config.variant.name,
-        plugin=PluginConfig(distribution=origin.distribution, version=origin.version),
-        networks={
-            role: NetworkConfig(component=config.parts[role].name, arguments=config.parts[role].to_json()["arguments"])
-            for role in config.kept
-        },
-        sample_shape=store.sample_shape,
-        latent_shape=generator.latent_shape,
-        num_classes=store.num_classes,
-        class_names=store.class_names,
-        value_range=(-1.0, 1.0) if store.is_pictures else None,
-        training=training,
+    return make_config(
+        {
+            "format": FORMAT,
+            "ganzoo": __version__,
+            "variant": config.variant.name,
+            "plugin": {"distribution": origin.distribution, "version": origin.version},
+            "networks": {
+                role: {"component": config.parts[role].name, "arguments": config.parts[role].to_json()["arguments"]}
+                for role in config.kept
+            },
+            "sample_shape": store.sample_shape,
+            "latent_shape": generator.latent_shape,
+            "num_classes": store.num_classes,
+            "class_names": store.class_names,
+            "value_range": store.value_range,
+            "training": training,
+        }
     )
 
 

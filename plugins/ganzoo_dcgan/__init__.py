@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo import Preset, Variant, hookimpl
-from ganzoo.registry import Registrar
+from ganzoo import Preset, Registrar, Variant, hookimpl
 
 VARIANT = Variant(
     name="dcgan",
@@ -15,7 +14,7 @@ VARIANT = Variant(
     generator="dcgan",
     discriminator="dcgan",
     loss="relativistic",
-    penalties={"finite-difference": {"weight": 0.1}},
+    penalties={"finite-difference": {"weight": 0.2}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",

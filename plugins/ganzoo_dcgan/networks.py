@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from ganzoo import Discriminator, Generator, UsageError
-from ganzoo.layers import LogitHead
+from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
 
 class DCGANGenerator(Generator):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo import Preset, Variant, hookimpl
-from ganzoo.registry import Registrar
+from ganzoo import Preset, Registrar, Variant, hookimpl
 
 VARIANT = Variant(
     name="mlp",

@@ -9,8 +9,7 @@ from annotated_types import Len
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from ganzoo import Discriminator, Generator
-from ganzoo.layers import LogitHead
+from ganzoo import Discriminator, Generator, LogitHead
 
 Widths = Annotated[tuple[PositiveInt, ...], Len(max_length=64)]
 
@@ -23,7 +22,9 @@ class MLPGenerator(Generator):
         latent_dim: Length of a latent.
         hidden: Width of each hidden layer.
         norm: Batch norm after each hidden layer, or none.
-        output: ``tanh`` to [-1, 1]; ``sigmoid`` to [0, 1], then moved to [-1, 1]; ``linear`` for unbounded samples.
+        value_range: Of the samples; bounded ones are in [-1, 1].
+        output: ``tanh`` to [-1, 1]; ``sigmoid`` to [0, 1], then moved to [-1, 1]; ``linear`` to anything; ``auto``: ``tanh``,
+            or ``linear`` for unbounded samples.
         init_range: Draw weights from U(±this) and zero the biases, instead of torch's initialisation.
     """
 
@@ -31,10 +32,11 @@ class MLPGenerator(Generator):
         self,
         *,
         sample_shape: tuple[int, ...],
+        value_range: tuple[float, float] | None = (-1.0, 1.0),
         latent_dim: PositiveInt = 64,
         hidden: Widths = (512, 512, 512),
         norm: Literal["batch", "none"] = "batch",
-        output: Literal["tanh", "sigmoid", "linear"] = "tanh",
+        output: Literal["auto", "tanh", "sigmoid", "linear"] = "auto",
         init_range: PositiveFloat | None = None,
     ) -> None:
         super().__init__(latent_shape=(latent_dim,), sample_shape=sample_shape)
@@ -47,7 +49,7 @@ class MLPGenerator(Generator):
             layers.append(nn.ReLU())
             width = following
         self.layers = nn.Sequential(*layers, nn.Linear(width, math.prod(sample_shape)))
-        self.output = output
+        self.output = output if output != "auto" else "tanh" if value_range else "linear"
         if init_range is not None:
             init_uniform(self, init_range)
 

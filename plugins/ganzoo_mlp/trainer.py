@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pydantic import PositiveFloat
 from torch import Tensor, nn
 
-from ganzoo import Loss, Penalty, StepContext
-from ganzoo.training.trainer import AlternatingTrainer
+from ganzoo import AlternatingTrainer, Loss, Penalty, StepContext
 
 EPOCH = 50_000
 """Images in the original's epoch (MNIST without its validation part), in which its momentum is scheduled."""

@@ -13,8 +13,7 @@ from annotated_types import Interval
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from ganzoo import Discriminator, Generator, UsageError
-from ganzoo.layers import LogitHead
+from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
 KernelSize = Annotated[int, Interval(ge=3, le=9)]
 

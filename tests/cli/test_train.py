@@ -79,6 +79,7 @@ def test_an_interrupted_run_keeps_its_model(tmp_path, number):
 REFUSED = {
     "variant": (["dcgn"], 2, "did you mean dcgan"),
     "key": (["dcgan", "-o", "batchsize=3"], 2, "batch_size"),
+    "key before data": (["dcgan", "-o", "batchsize=3", "--data", "./nowhere"], 2, "batch_size"),
     "dotted key": (["dcgan", "-o", "generator.widht=3"], 2, "generator.width"),
     "type": (["dcgan", "-o", "batch_size=many"], 2, "batch_size"),
     "no equals": (["dcgan", "-o", "batch_size"], 2, "key=value"),

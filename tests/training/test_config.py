@@ -145,3 +145,28 @@ def test_counts_as_typed(text, count):
 def test_counts_that_train_nothing_or_make_no_sense(text):
     with pytest.raises(UsageError):
         parse_count(text)
+
+
+def test_what_a_trainer_does_not_take_is_not_dropped_silently(load_plugins, plugin_distribution):
+    module = """
+import ganzoo
+
+class Plain(ganzoo.Trainer):
+    def __init__(self, networks):
+        super().__init__(networks)
+
+    def step(self, reals, labels, context):
+        return {}
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("trainer", "plain", Plain)
+"""
+    registry = load_plugins(
+        plugin_distribution("plain", entry_points={"plain": "plain"}, modules={"plain.py": module})
+    ).registry
+    plain = {"trainer": "plain", "penalties": {}}
+    with pytest.raises(UsageError, match="takes no loss"):
+        resolve(registry, "mlp", preset="keras", options={**plain, "loss": "hinge"})
+    with pytest.raises(UsageError, match="takes no penalties"):
+        resolve(registry, "mlp", preset="keras", options={"trainer": "plain", "penalties": {"r1": {}}})
