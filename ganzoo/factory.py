@@ -45,13 +45,18 @@ class Option:
         """``value`` as the annotation has it. Raises UsageError, naming ``label``, if it does not fit."""
         if _has_non_finite(value):
             raise UsageError(f"{label} must be finite, got {value!r}")
+        annotated = typing.get_origin(self.annotation) is typing.Annotated
+        bare = typing.get_args(self.annotation)[0] if annotated else self.annotation
         # bool is an int to Python, and so to pydantic; to users it is not.
-        if isinstance(value, bool) and getattr(self.annotation, "__origin__", self.annotation) in (int, float):
+        if isinstance(value, bool) and bare in (int, float):
             raise UsageError(f"{label} must be a number, got {value!r}")
         try:
             adapter: TypeAdapter[Any] = TypeAdapter(self.annotation, config=ConfigDict(allow_inf_nan=False))
         except PydanticSchemaGenerationError as error:
             raise PluginError(f"{label} has a type that options cannot have: {self.annotation!r}") from error
+        # Somebody who types one number means a list of one.
+        if typing.get_origin(bare) is tuple and not isinstance(value, (list, tuple)):
+            value = [value]
         try:
             return adapter.validate_python(value)
         except ValidationError as error:

@@ -67,6 +67,10 @@ def test_every_argument_is_recorded_defaults_too(registry):
     assert arguments == {"width": 8, "scale": 1.0, "mode": "a", "sizes": [1, 2], "flag": False}
 
 
+def test_one_number_is_a_list_of_one(registry):
+    assert part(registry, sizes=3).arguments["sizes"] == (3,)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

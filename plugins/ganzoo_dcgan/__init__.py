@@ -28,7 +28,7 @@ VARIANT = Variant(
                 "lr": 2e-3,
                 "betas": [0.0, 0.99],
                 "batch_size": 64,
-                "images": 600_000,
+                "images": 400_000,
                 "ema_images": 10_000,
                 "lr_decay_from": 0.5,
                 "lr_final": 0.0,

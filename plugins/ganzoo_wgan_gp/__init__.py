@@ -24,7 +24,7 @@ VARIANT = Variant(
                 "lr": 1e-3,
                 "betas": [0.0, 0.99],
                 "batch_size": 64,
-                "images": 500_000,
+                "images": 250_000,
                 "ema_images": 10_000,
                 "lr_decay_from": 0.5,
                 "lr_final": 0.0,
