@@ -24,6 +24,8 @@ _PUBLIC = {
     "Trainer": "ganzoo.interfaces",
     "StepContext": "ganzoo.interfaces",
     "AlternatingTrainer": "ganzoo.training.trainer",
+    "create_optimizer": "ganzoo.training.optimizers",
+    "frozen": "ganzoo.training.trainer",
     "LogitHead": "ganzoo.layers",
     "Registrar": "ganzoo.registry",
     "Store": "ganzoo.data.store",
@@ -50,8 +52,10 @@ if TYPE_CHECKING:
     from ganzoo.plugins import list_variants as list_variants
     from ganzoo.pretrained import load as load
     from ganzoo.registry import Registrar as Registrar
+    from ganzoo.training.optimizers import create_optimizer as create_optimizer
     from ganzoo.training.run import train as train
     from ganzoo.training.trainer import AlternatingTrainer as AlternatingTrainer
+    from ganzoo.training.trainer import frozen as frozen
     from ganzoo.variant import Preset as Preset
     from ganzoo.variant import Variant as Variant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from torch import nn
 
 from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError
-from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty, Trainer
 from ganzoo.registry import Kind, Origin, Registry
 from ganzoo.variant import Json, thaw
 
@@ -22,6 +22,17 @@ CONTEXT = ("sample_shape", "num_classes", "value_range", "latent_shape")
 
 GIVEN = (*CONTEXT, "networks", "loss", "penalties")
 """Parameters that are never options of a part: networks ask for those of CONTEXT, trainers for the others."""
+
+
+TYPES: dict[Kind, type] = {
+    "generator": Generator,
+    "discriminator": Discriminator,
+    "network": nn.Module,
+    "loss": Loss,
+    "penalty": Penalty,
+    "trainer": Trainer,
+}
+"""What a component of each kind makes."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +54,13 @@ class Option:
 
     def check(self, value: Json, label: str) -> Json:
         """``value`` as the annotation has it. Raises UsageError, naming ``label``, if it does not fit."""
-        if _has_non_finite(value):
+        if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(value)):
             raise UsageError(f"{label} must be finite, got {value!r}")
         annotated = typing.get_origin(self.annotation) is typing.Annotated
         bare = typing.get_args(self.annotation)[0] if annotated else self.annotation
         # bool is an int to Python, and so to pydantic; to users it is not.
-        if isinstance(value, bool) and bare in (int, float):
-            raise UsageError(f"{label} must be a number, got {value!r}")
+        if not _mentions(self.annotation, bool) and any(isinstance(leaf, bool) for leaf in _leaves(value)):
+            raise UsageError(f"{label}={value!r}: true and false are no values for it")
         try:
             adapter: TypeAdapter[Any] = TypeAdapter(self.annotation, config=ConfigDict(allow_inf_nan=False))
         except PydanticSchemaGenerationError as error:
@@ -71,10 +82,12 @@ class Part:
     Attributes:
         name: How it was named: a registry name or ``module:attr``.
         arguments: Every option, defaults filled in, as JSON.
+        origin: The plugin that offers it; None for a ``module:attr`` that no plugin declares.
     """
 
     kind: Kind
     name: str
+    origin: Origin | None
     component: Callable[..., Any]
     arguments: dict[str, Json]
 
@@ -90,7 +103,7 @@ class Part:
         wanted = inspect.signature(self.component).parameters
         given = {k: v for k, v in context.items() if k in wanted}
         try:
-            return self.component(**given, **self.arguments)
+            built = self.component(**given, **self.arguments)
         except GanzooError:
             raise
         except Exception as error:
@@ -100,6 +113,9 @@ class Part:
                 f"{label} {self.name!r} cannot be built with {shown or 'no options'}: {type(error).__name__}: {why[0]}",
                 hint="GANZOO_DEBUG=1 shows where",
             ) from error
+        if not isinstance(built, wanted_type := TYPES[self.kind]):
+            raise UsageError(f"{label} {self.name!r} is a {type(built).__name__}, not a {wanted_type.__name__}")
+        return built
 
 
 def options_of(component: Callable[..., Any]) -> dict[str, Option]:
@@ -109,10 +125,14 @@ def options_of(component: Callable[..., Any]) -> dict[str, Option]:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError:
         hints = {}
+    try:
+        parameters = inspect.signature(component).parameters.values()
+    except ValueError as error:
+        raise PluginError(f"{component!r} does not say what it is built with: {error}") from error
     named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return {
         p.name: Option(p.name, hints.get(p.name, Any), p.default)
-        for p in inspect.signature(component).parameters.values()
+        for p in parameters
         if p.kind in named and p.name not in GIVEN
     }
 
@@ -135,6 +155,7 @@ def make_part(
         UsageError: A value of the wrong type, or a required option that is missing.
         PluginError: The component cannot be imported.
     """
+    entry = registry.find(kind, name, within=within.distribution if within else None)
     component = registry.resolve(kind, name, within=within)
     if not callable(component):
         raise PluginError(f"{label} {name!r} is a {type(component).__name__}, not a class or function")
@@ -149,7 +170,7 @@ def make_part(
             raise UsageError(f"{label} {name!r} needs the option {label}.{key}", hint=f"give it: -o {label}.{key}=VALUE")
         else:
             checked[key] = option.default
-    return Part(kind, name, component, checked)
+    return Part(kind, entry.name if entry else name, entry.origin if entry else within, component, checked)
 
 
 def kind_of(role: str) -> Kind:
@@ -188,10 +209,7 @@ def build_networks(
     networks: dict[str, nn.Module] = {}
     for role in sorted(parts, key=lambda r: r != "generator"):
         network = parts[role].build(role, **context)
-        needed = {"generator": Generator, "discriminator": Discriminator}.get(kind_of(role), nn.Module)
-        if not isinstance(network, needed):
-            raise PluginError(f"{role} {parts[role].name!r} is a {type(network).__name__}, not a {needed.__name__}")
-        if isinstance(network, Generator) and role == "generator":
+        if role == "generator":
             if network.sample_shape != context["sample_shape"]:
                 raise PluginError(f"generator {parts[role].name!r} makes {network.sample_shape}, asked for {sample_shape}")
             context["latent_shape"] = network.latent_shape
@@ -204,9 +222,15 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def _has_non_finite(value: Json) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
+def _leaves(value: Json) -> Iterator[Json]:
     if isinstance(value, Mapping):
-        return any(_has_non_finite(v) for v in value.values())
-    return isinstance(value, (list, tuple)) and any(_has_non_finite(v) for v in value)
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _mentions(annotation: Any, wanted: type) -> bool:
+    return annotation in (wanted, Any) or any(_mentions(part, wanted) for part in typing.get_args(annotation))

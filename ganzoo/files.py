@@ -64,7 +64,8 @@ def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, in place of what ``path`` held."""
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
     with replace_file(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+        # A name that is no text (a file's, say) becomes an escape, as JSON has it.
+        beside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _sync(path: Path) -> None:

@@ -226,7 +226,12 @@ class Penalty(ABC):
         weight: What the term is multiplied with.
         interval: Apply it at every ``interval``-th discriminator step only, ``interval`` times as strong (lazy
             regularisation, Karras et al., 2020, appendix B).
+
+    Attributes:
+        compares: Whether it compares logits of two passes, which a discriminator with dropout would make differ.
     """
+
+    compares: ClassVar[bool] = False
 
     def __init__(self, weight: float, interval: int = 1) -> None:
         if not weight >= 0:

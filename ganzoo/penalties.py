@@ -1,10 +1,12 @@
 """Gradient penalties for the discriminator, per sample, for samples of any shape.
 
-The exact ones differentiate the discriminator's output by its input in fp32, so their backward pass is a double one:
-keep batch norm out of a discriminator that they are applied to. The finite-difference one needs neither.
+The exact ones differentiate the discriminator's output by its input in fp32, so their backward pass is a double one;
+the finite-difference one needs neither. All need a discriminator that judges each sample by itself: no batch norm.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +81,8 @@ class FiniteDifference(Penalty):
             than 0.05 drowns in the rounding of its logits.
         share: The part of the batch that it is measured on, in (0, 1].
     """
+
+    compares: ClassVar[bool] = True
 
     def __init__(self, weight: float = 1.0, interval: int = 1, *, sigma: float = 0.05, share: float = 0.25) -> None:
         super().__init__(weight, interval)

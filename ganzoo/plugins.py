@@ -12,12 +12,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import io
 import os
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -92,7 +95,7 @@ class Plugins:
                 raise PluginError(line)
             if key not in self._reported:
                 self._reported.add(key)
-                print(f"ganzoo: {line}", file=sys.stderr)
+                _tell(f"ganzoo: {line}")
 
     def commands(self, taken: Collection[str]) -> dict[str, click.Command]:
         """The commands that plugins add, none of which may be in ``taken``; problems are reported like all others."""
@@ -101,14 +104,18 @@ class Plugins:
         added: dict[str, click.Command] = {}
         for plugin in self.found:
             group = click.Group()
-            if not _call(plugin, "register_commands", cli=group):
-                continue
-            for name, command in sorted(group.commands.items()):
-                if name in taken or name in added:
-                    plugin.problems.append(f"claims the command {name!r}, which exists already")
-                else:
-                    added[name] = command
-                    plugin.offers.setdefault("command", []).append(name)
+            with _guarded(plugin, "raised in its hook 'register_commands'"):
+                if plugin.manager:
+                    plugin.manager.hook.register_commands(cli=group)
+                for name, command in sorted(group.commands.items()):
+                    if not isinstance(command, click.Command):
+                        raise TypeError(f"{name!r} is a {type(command).__name__}, not a command")
+                    command.get_short_help_str()
+                    if name in taken or name in added:
+                        plugin.problems.append(f"claims the command {name!r}, which exists already")
+                    else:
+                        added[name] = command
+                        plugin.offers.setdefault("command", []).append(name)
         self.report()
         return added
 
@@ -122,29 +129,30 @@ def load() -> Plugins:
     """
     plugins = Plugins()
     own = Plugin(Origin(PROJECT, __version__, "standard"))
-    _register(plugins, own, standard)
+    plugins.found.append(own)
+    _register(plugins.registry, own, standard)
     wanted = os.environ.get("GANZOO_LOAD_PLUGINS")
     names = None if wanted is None else {n.strip() for n in wanted.split(",") if n.strip()}
     seen = set()
-    for entry_point, origin in _entry_points():
+    for plugin, entry_point in _discover():
+        origin = plugin.origin
         chosen = {origin.plugin, _normal(origin.distribution)}
         seen |= chosen
         if names is not None and not chosen & {n for name in names for n in (name, _normal(name))}:
             plugins.skipped.append(origin)
             continue
-        plugin = Plugin(origin)
-        before = set(sys.modules)
-        try:
-            if not (problem := _too_old(entry_point.dist)):
-                with contextlib.redirect_stdout(sys.stderr):
-                    module = entry_point.load()
-        except (Exception, SystemExit) as error:
-            problem = f"failed to import: {_one_line(error)}"
-        if problem:
-            plugin.problems.append(problem)
-            plugins.found.append(plugin)
+        plugins.found.append(plugin)
+        if plugin.problems or entry_point is None:
             continue
-        _register(plugins, plugin, module)
+        before = set(sys.modules)
+        module = None
+        with _guarded(plugin, "failed to import"):
+            if problem := _too_old(entry_point.dist):
+                plugin.problems.append(problem)
+            else:
+                module = entry_point.load()
+        if not plugin.problems:
+            _register(plugins.registry, plugin, module)
         plugin.slow_imports = [m for m in HEAVY_MODULES if m in sys.modules and m not in before]
     plugins.missing = sorted(n for n in names or () if not seen & {n, _normal(n)})
     plugins.report()
@@ -157,27 +165,45 @@ def list_variants(pattern: str = "*") -> list[str]:
     return [registry.name_of(entry) for entry in registry.entries("variant", pattern)]
 
 
-def _entry_points() -> Iterator[tuple[importlib.metadata.EntryPoint, Origin]]:
-    """Every plugin's entry point, ganzoo's own first, then by distribution and name, so that shipped names win."""
-    found = []
-    for entry_point in importlib.metadata.entry_points(group=PROJECT):
-        distribution = entry_point.dist
-        assert distribution is not None
-        # An interrupted pip uninstall leaves a distribution without metadata, hence without a name.
-        name, version = distribution.name or entry_point.name, distribution.version or "?"
-        found.append((entry_point, Origin(name, version, entry_point.name)))
-    return iter(sorted(found, key=lambda f: (f[1].distribution != PROJECT, f[1].distribution, f[1].plugin)))
+def _discover() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
+    """Every plugin, ganzoo's own first, then by distribution and name, so that shipped names win.
+
+    Distributions are asked one by one: one whose files cannot be read must not hide the others.
+    """
+    found: dict[tuple[str, str], tuple[Plugin, importlib.metadata.EntryPoint | None]] = {}
+    for distribution in importlib.metadata.distributions():
+        folder = getattr(distribution, "_path", None)
+        plugin = Plugin(Origin(folder.name.partition("-")[0] if isinstance(folder, Path) else "?", "?", "?"))
+        entry_points: list[importlib.metadata.EntryPoint] = []
+        with _guarded(plugin, "has entry points that cannot be read"):
+            entry_points = list(distribution.entry_points.select(group=PROJECT))
+        if plugin.problems and isinstance(folder, Path) and _is_about_us(folder / "entry_points.txt"):
+            found.setdefault((plugin.origin.distribution, "?"), (plugin, None))
+        for entry_point in entry_points:
+            plugin = Plugin(Origin(plugin.origin.distribution, "?", entry_point.name))
+            # An interrupted pip uninstall leaves a distribution without metadata, hence without a name.
+            with _guarded(plugin, "has metadata that cannot be read"):
+                name, version = distribution.name or plugin.origin.distribution, distribution.version or "?"
+                plugin.origin = Origin(name, version, entry_point.name)
+            found.setdefault((_normal(plugin.origin.distribution), entry_point.name), (plugin, entry_point))
+    order = sorted(found.values(), key=lambda f: (f[0].origin.distribution, f[0].origin.plugin))
+    return sorted(order, key=lambda f: f[0].origin.distribution != PROJECT)
 
 
-def _register(plugins: Plugins, plugin: Plugin, module: Any) -> None:
+def _is_about_us(path: Path) -> bool:
+    try:
+        return f"[{PROJECT}]".encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _register(registry: Registry, plugin: Plugin, module: Any) -> None:
     """Let one plugin offer its names: all of them, or none if it raises."""
-    plugins.found.append(plugin)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    try:
+    with _guarded(plugin, "implements a hook wrongly"):
         manager.register(module)
-    except Exception as error:
-        plugin.problems.append(f"implements a hook wrongly: {_one_line(error)}")
+    if plugin.problems:
         return
     callers = manager.get_hookcallers(module) or []
     for caller in callers:
@@ -189,24 +215,36 @@ def _register(plugins: Plugins, plugin: Plugin, module: Any) -> None:
     if not callers:
         plugin.problems.append("implements no hook: its functions need the decorator @ganzoo.hookimpl")
     plugin.manager = manager
-    registrar = Registrar(plugin.origin)
-    if _call(plugin, "register", registry=registrar):
-        plugin.problems += plugins.registry.include(registrar.entries)
-        for entry in registrar.entries:
-            plugin.offers.setdefault(entry.kind, []).append(plugins.registry.name_of(entry))
+    with _guarded(plugin, "raised in its hook 'register'"):
+        registrar = Registrar(plugin.origin)
+        manager.hook.register(registry=registrar)
+        entries = registrar.offered()
+        plugin.problems += registry.include(entries)
+        for entry in entries:
+            plugin.offers.setdefault(entry.kind, []).append(registry.name_of(entry))
 
 
-def _call(plugin: Plugin, hook: str, **arguments: Any) -> bool:
-    """Call one hook of one plugin. False, with the problem noted, if it raises; what it prints goes to stderr."""
-    if plugin.manager is None:
-        return False
+@contextlib.contextmanager
+def _guarded(plugin: Plugin, what: str) -> Iterator[None]:
+    """Whatever goes wrong in the block is a problem of ``plugin``; what it prints goes to stderr. Only Ctrl-C gets out."""
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            getattr(plugin.manager.hook, hook)(**arguments)
-    except (Exception, SystemExit) as error:
-        plugin.problems.append(f"raised in its hook {hook!r}: {_one_line(error)}")
-        return False
-    return True
+        with warnings.catch_warnings(), contextlib.redirect_stdout(printed):
+            warnings.simplefilter("ignore")
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        plugin.problems.append(f"{what}: {_one_line(error)}")
+    if not printed.closed:
+        for line in printed.getvalue().splitlines():
+            _tell(line)
+
+
+def _tell(line: str) -> None:
+    """One line on stderr, if there is one; what would move a terminal's cursor is escaped."""
+    if sys.stderr is not None:
+        print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=sys.stderr)
 
 
 def _too_old(distribution: importlib.metadata.Distribution | None) -> str | None:
@@ -230,6 +268,9 @@ def _normal(distribution: str) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    """The error's type and what it says."""
-    text = textwrap.shorten(str(error), 300, placeholder=" …")
+    """The error's type and what it says, if it can say it."""
+    try:
+        text = textwrap.shorten(str(error), 300, placeholder=" …")
+    except Exception:
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -10,7 +10,9 @@ strictly; only safetensors are read.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,35 +24,38 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ganzoo import __version__, plugins
-from ganzoo.errors import ModelError, UnknownNameError, UsageError
+from ganzoo.errors import ModelError, PluginError, UnknownNameError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import write_json
 from ganzoo.registry import Entry, Origin, Registry
-from ganzoo.variant import NAME, Json, Variant
+from ganzoo.variant import NAME, Json
 
 FORMAT = 1
 CONFIG = "config.json"
 MAX_CONFIG_BYTES = 1 << 20
 MAX_INTEGER = 1 << 24
+MAX_VALUES = 1 << 26
+"""The most values that a sample has: a picture of 4096 x 4096 in colour has fewer."""
 
 Size = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
 
 
-class NetworkConfig(BaseModel):
-    """How one network is built: its component's name and every argument."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    component: str
-    arguments: dict[str, Json]
-
-
 class PluginConfig(BaseModel):
-    """The plugin that the variant came from."""
+    """The installed distribution that something came from."""
 
     model_config = ConfigDict(frozen=True)
     distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
+
+
+class NetworkConfig(BaseModel):
+    """How one network is built: the component's name, the plugin that offers it, and every argument."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    component: Annotated[str, Field(max_length=200)]
+    plugin: PluginConfig
+    arguments: dict[str, Json]
 
 
 class ModelConfig(BaseModel):
@@ -98,9 +103,20 @@ def save(folder: Path, config: ModelConfig, networks: Mapping[str, nn.Module]) -
     """
     assert set(config.networks) == set(networks)
     for role, network in networks.items():
-        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-        save_file(tensors, folder / weights_file(role), metadata={"format": "pt"})
+        save_file(tensors_of(network, role), folder / weights_file(role), metadata={"format": "pt"})
     write_json(folder / CONFIG, config.model_dump(mode="json"))
+
+
+def tensors_of(network: nn.Module, role: str) -> dict[str, torch.Tensor]:
+    """A network's state as safetensors takes it, each tensor with memory of its own.
+
+    Raises:
+        PluginError: The state holds something else than tensors.
+    """
+    state = network.state_dict()
+    if odd := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
+        raise PluginError(f"the {role}'s state {odd[0]!r} is a {type(state[odd[0]]).__name__}; only tensors can be saved")
+    return {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
 
 
 def find(source: str | Path) -> Path:
@@ -109,7 +125,9 @@ def find(source: str | Path) -> Path:
     Raises:
         ModelError: There is none.
     """
-    path = Path(source).expanduser()
+    path = Path(source)
+    with contextlib.suppress(RuntimeError):
+        path = path.expanduser()
     for folder in (path, path / "model"):
         if (folder / CONFIG).is_file() and (folder / weights_file("generator")).is_file():
             return folder
@@ -153,6 +171,8 @@ def make_config(data: Any) -> ModelConfig:
     except ValidationError as error:
         first = error.errors()[0]
         raise ModelError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg'].lower()}") from None
+    if math.prod(config.sample_shape) > MAX_VALUES:
+        raise ModelError(f"sample_shape: {config.sample_shape} is more than {MAX_VALUES} values")
     for role, network in config.networks.items():
         if (largest := _largest_integer(network.arguments)) > MAX_INTEGER:
             raise ModelError(f"networks.{role} has the integer {largest}, beyond ±{MAX_INTEGER}")
@@ -193,49 +213,43 @@ def load(source: str | Path, *, role: str = "generator", device: str | torch.dev
     return network.to(device).eval().requires_grad_(False)
 
 
-def is_loadable(registry: Registry, entry: Entry, role: str, component: str) -> bool:
-    """Whether a model folder of the variant ``entry`` may name ``component`` for ``role``.
-
-    It may if an installed plugin says so: by registering the name, or in the variant itself or one of its presets.
-    """
-    variant = entry.target
-    assert isinstance(variant, Variant)
-    if component in (variant.roles[role], *(preset.options.get(role) for preset in variant.presets.values())):
-        return True
-    try:
-        registry.get(kind_of(role), component, within=entry.origin.distribution)
-    except UnknownNameError:
-        return False
-    return True
-
-
 def _part(config: ModelConfig, role: str, folder: Path) -> Part:
     """How to build a role's network, by what installed plugins say; the file's own words are only compared with theirs."""
     registry = plugins.load().registry
     entry = _variant_entry(registry, config)
+    variant = registry.variant(entry.qualified)
     network = config.networks[role]
-    if role not in registry.variant(entry.qualified).roles:
+    if role not in variant.roles:
         raise ModelError(f"{folder / CONFIG} holds a {role}, which the variant {config.variant!r} does not have")
-    if not is_loadable(registry, entry, role, network.component):
-        raise ModelError(f"{folder / CONFIG} names the component {network.component!r}, which no installed plugin declares")
+    name = f"{network.plugin.distribution}:{network.component}"
+    if registry.find(kind_of(role), name) is None:
+        declared = (variant.roles[role], *(preset.options.get(role) for preset in variant.presets.values()))
+        if network.plugin.distribution not in registry.distributions():
+            raise ModelError(f"this model's {role} comes from a plugin that is not loaded", hint=_missing(network.plugin))
+        if network.component not in declared:
+            raise ModelError(
+                f"{folder / CONFIG} names the component {network.component!r}, which no installed plugin declares"
+            )
+        name = network.component
     try:
-        return make_part(registry, kind_of(role), network.component, network.arguments, label=role, within=entry.origin)
+        return make_part(registry, kind_of(role), name, network.arguments, label=role, within=entry.origin)
     except UsageError as error:
         raise ModelError(f"{folder / CONFIG}: {error.message}", hint=_versions(config, entry.origin)) from error
 
 
 def _variant_entry(registry: Registry, config: ModelConfig) -> Entry:
-    distribution = config.plugin.distribution
-    try:
-        return registry.get("variant", f"{distribution}:{config.variant}")
-    except UnknownNameError:
-        skipped = any(o.distribution == distribution for o in plugins.load().skipped)
-        hint = "GANZOO_LOAD_PLUGINS leaves it out" if skipped else f"if you trust it: pip install {distribution}"
-        raise ModelError(
-            f"this model needs the variant {config.variant!r} of the plugin {distribution!r} ({config.plugin.version}), "
-            "which is not loaded",
-            hint=hint,
-        ) from None
+    entry = registry.find("variant", f"{config.plugin.distribution}:{config.variant}")
+    if entry is None:
+        raise ModelError(f"this model needs the variant {config.variant!r}, which is not loaded", hint=_missing(config.plugin))
+    return entry
+
+
+def _missing(plugin: PluginConfig) -> str:
+    """What to do about a plugin that a model needs and that is not there; it is never installed by itself."""
+    whose = f"it is in the plugin {plugin.distribution!r} {plugin.version}"
+    if any(origin.distribution == plugin.distribution for origin in plugins.load().skipped):
+        return f"{whose}, which GANZOO_LOAD_PLUGINS leaves out"
+    return f"{whose}; if you trust it: pip install {plugin.distribution}"
 
 
 def _versions(config: ModelConfig, origin: Origin) -> str:

@@ -96,11 +96,15 @@ class Registry:
         Raises:
             UnknownNameError: Nothing of that name, with the nearest names.
         """
-        entry = self._by_qualified.get((kind, f"{within}:{name}")) if within else None
-        entry = entry or self._by_name.get((kind, name)) or self._by_qualified.get((kind, name))
+        entry = self.find(kind, name, within=within)
         if entry is None:
             raise UnknownNameError(kind, name, self.names(kind), hint=f"list them: ganzoo list --kind {PLURALS[kind]}")
         return entry
+
+    def find(self, kind: Kind, name: str, *, within: str | None = None) -> Entry | None:
+        """As :meth:`get`, but None for a name that nothing has."""
+        own = self._by_qualified.get((kind, f"{within}:{name}")) if within else None
+        return own or self._by_name.get((kind, name)) or self._by_qualified.get((kind, name))
 
     def variant(self, name: str) -> Variant:
         """The variant of that name. Raises UnknownNameError."""
@@ -118,12 +122,16 @@ class Registry:
             UnknownNameError: Neither registered nor of the form ``module:attr``.
             PluginError: It cannot be imported.
         """
-        try:
-            return self.get(kind, name, within=within.distribution if within else None).resolve()
-        except UnknownNameError:
-            if not REFERENCE.fullmatch(name):
-                raise
+        entry = self.find(kind, name, within=within.distribution if within else None)
+        if entry is not None:
+            return entry.resolve()
+        if not REFERENCE.fullmatch(name):
+            return self.get(kind, name)
         return import_reference(name, within)
+
+    def distributions(self) -> set[str]:
+        """The distributions that offer anything."""
+        return {entry.origin.distribution for entry in self._by_qualified.values()}
 
     def _named(self, kind: Kind) -> Iterator[tuple[str, Entry]]:
         return ((self.name_of(e), e) for (k, _), e in self._by_qualified.items() if k == kind)
@@ -133,14 +141,18 @@ class Registrar:
     """What a plugin's ``register`` hook is handed: it collects what this one plugin offers."""
 
     def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self.entries: list[Entry] = []
+        self._origin = origin
+        self._entries: list[Entry] = []
+
+    def offered(self) -> list[Entry]:
+        """What was offered, in order."""
+        return list(self._entries)
 
     def add_variant(self, variant: Variant) -> None:
         """Offer a variant under ``variant.name``."""
         if not isinstance(variant, Variant):
             raise TypeError(f"add_variant takes a ganzoo.Variant, got {type(variant).__name__}")
-        self.entries.append(Entry("variant", variant.name, variant, variant.summary, self.origin))
+        self._entries.append(Entry("variant", variant.name, variant, variant.summary, self._origin))
 
     def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "") -> None:
         """Offer a component.
@@ -157,9 +169,11 @@ class Registrar:
             raise ValueError(f"kind {kind!r} is none of {', '.join(k for k in KINDS if k != 'variant')}")
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ValueError(f"{kind} name {name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
+        if not isinstance(summary, str):
+            raise TypeError(f"{kind} {name!r}: its summary must be a string, got {summary!r}")
         if not callable(target) and not (isinstance(target, str) and REFERENCE.fullmatch(target)):
             raise TypeError(f"{kind} {name!r} must be 'module:attr' or a class or function, got {target!r}")
-        self.entries.append(Entry(kind, name, target, summary, self.origin))
+        self._entries.append(Entry(kind, name, target, summary, self._origin))
 
 
 def import_reference(reference: str, origin: Origin | None) -> Any:

@@ -25,9 +25,9 @@ Batches = Callable[[int, int], Tensor]
 """``(start, stop)`` to the samples of that range."""
 
 
-def is_picture(shape: Sequence[int]) -> bool:
-    """Whether samples of that shape can be drawn: grey or RGB, ``(C, H, W)``."""
-    return len(shape) == 3 and shape[0] in (1, 3)
+def can_be_drawn(sample_shape: Sequence[int], value_range: tuple[float, float] | None) -> bool:
+    """Whether samples are pictures: grey or RGB, ``(C, H, W)``, of a bounded range."""
+    return len(sample_shape) == 3 and sample_shape[0] in (1, 3) and value_range is not None
 
 
 def to_uint8(samples: Tensor) -> npt.NDArray[np.uint8]:
@@ -59,14 +59,14 @@ def write_grid(path: Path, samples: Tensor, columns: int | None = None) -> None:
         grid(samples, columns).save(beside, format="PNG")
 
 
-def write_preview(stem: Path, samples: Tensor) -> Path:
-    """Write a few samples as ``stem.png`` if they can be drawn, else as ``stem.npz``. Returns the file's path."""
-    if is_picture(samples.shape[1:]):
+def write_preview(stem: Path, samples: Tensor, *, drawn: bool) -> Path:
+    """Write a few samples as ``stem.png`` if they are to be drawn, else as ``stem.npz``. Returns the file's path."""
+    if drawn:
         path = stem.with_name(stem.name + ".png")
         write_grid(path, samples)
     else:
         path = stem.with_name(stem.name + ".npz")
-        write_array(path, lambda start, stop: samples[start:stop], len(samples))
+        write_array(path, lambda start, stop: samples[start:stop], len(samples), drawn=False)
     return path
 
 
@@ -75,6 +75,7 @@ def sample_to(
     generator: Generator,
     seeds: Sequence[int],
     *,
+    drawn: bool,
     labels: int | None = None,
     truncation: float | None = None,
     progress: Progress | None = None,
@@ -87,6 +88,7 @@ def sample_to(
             must not exist or be empty, with a PNG for each seed.
         generator: What makes them.
         seeds: One sample each.
+        drawn: Whether the samples are pictures; see :func:`can_be_drawn`.
         labels: A class for all of them, if the generator is conditional.
         truncation: As in :meth:`ganzoo.Generator.sample`.
         progress: Called with samples done and samples in all.
@@ -95,10 +97,14 @@ def sample_to(
         UsageError: A path that cannot be written, or a form that the samples do not have.
     """
     count = len(seeds)
+    form = path.suffix.lower()
     if not count:
         raise UsageError("no seeds to sample")
-    drawn = is_picture(generator.sample_shape)
-    if path.suffix.lower() != ".npz" and not drawn:
+    if form not in ("", ".png", ".npz") or path.name in ("", "-"):
+        raise UsageError(f"cannot write to {str(path)!r}", hint="-o takes a .png, a .npz, or a folder's name")
+    if form and path.is_dir():
+        raise UsageError(f"{str(path)!r} is a folder")
+    if form != ".npz" and not drawn:
         raise UsageError(f"samples of shape {generator.sample_shape} are no pictures", hint="write an array: -o samples.npz")
 
     def batch(start: int, stop: int) -> Tensor:
@@ -107,9 +113,9 @@ def sample_to(
             progress(stop, count)
         return made
 
-    if path.suffix.lower() == ".npz":
-        write_array(path, batch, count)
-    elif path.suffix.lower() == ".png":
+    if form == ".npz":
+        write_array(path, batch, count, drawn=drawn)
+    elif form == ".png":
         if count > MAX_GRID:
             raise UsageError(f"{count} pictures do not fit one sheet of {MAX_GRID}", hint="write an array: -o samples.npz")
         write_grid(path, torch.cat([batch(start, min(start + 256, count)).cpu() for start in range(0, count, 256)]))
@@ -123,8 +129,11 @@ def sample_to(
                     _image(picture).save(beside / f"seed{seed:08d}.png")
 
 
-def write_array(path: Path, batches: Batches, count: int, chunk: int = 256) -> None:
-    """Write samples to an NPZ file as ``arr_0``, ``chunk`` at a time, so that memory does not grow with ``count``."""
+def write_array(path: Path, batches: Batches, count: int, *, drawn: bool, chunk: int = 256) -> None:
+    """Write samples to an NPZ file as ``arr_0``, ``chunk`` at a time, so that memory does not grow with ``count``.
+
+    Pictures (``drawn``) are uint8 NHWC, others float32 as they are.
+    """
     with (
         replace_file(path) as beside,
         zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -132,7 +141,6 @@ def write_array(path: Path, batches: Batches, count: int, chunk: int = 256) -> N
     ):
         for start in range(0, count, chunk):
             samples = batches(start, min(start + chunk, count))
-            drawn = is_picture(samples.shape[1:])
             rows = to_uint8(samples) if drawn else samples.float().cpu().numpy().astype("<f4")
             if start == 0:
                 shape = (count, *rows.shape[1:])

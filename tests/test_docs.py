@@ -48,3 +48,10 @@ def test_every_hook_is_documented():
 
 def test_the_hookspecs_fit_on_a_screen():
     assert len((ROOT / "ganzoo" / "hookspecs.py").read_text().splitlines()) <= 50
+
+
+def test_what_the_readme_links_to_is_there():
+    text = (ROOT / "README.md").read_text()
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert len(links) >= 4
+    assert [link for link in links if not (ROOT / link).exists()] == []

@@ -201,3 +201,43 @@ def test_a_slow_import_is_noticed(plugin_distribution):
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
     assert done.stdout == "['huggingface_hub']\n"
+
+
+HOSTILE = {
+    "panics": "class Panic(BaseException): ...\nraise Panic('boom')",
+    "speechless": "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\nraise Mute",
+    "junk": "import ganzoo\n@ganzoo.hookimpl\ndef register(registry):\n    registry._entries.append('junk')",
+    "no-summary": "import ganzoo\n@ganzoo.hookimpl\ndef register(registry):\n    registry.add('loss', 'x', 'a:b', summary=1)",
+    "closes-stdout": "import sys\nsys.stdout.close()\nraise ValueError('x')",
+    "warns": "import warnings\nwarnings.warn('careful')\nraise ValueError('x')",
+    "escapes": "raise ValueError('\\x1b[2J')",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_plugin_costs_one_line(kind, load_plugins, plugin_distribution, capsys):
+    module = f"hostile_{kind.replace('-', '_')}"
+    folder = plugin_distribution("hostile", entry_points={"hostile": module}, modules={f"{module}.py": HOSTILE[kind]})
+    assert {"mlp", "dcgan", "wgan-gp"} <= set(load_plugins(folder).registry.names("variant"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert "hostile" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("content", [b"[ganzoo]\nnonsense\n", b"[ganzoo]\nx = \xff\xfe:y\n"], ids=["malformed", "not text"])
+def test_entry_points_that_cannot_be_read_hide_nothing(content, load_plugins, plugin_distribution, capsys):
+    folder = plugin_distribution("garbled", entry_points={"x": "y"}, modules={})
+    next(folder.glob("*.dist-info/entry_points.txt")).write_bytes(content)
+    assert "mlp" in load_plugins(folder).registry.names("variant")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "garbled" in line
+
+
+@pytest.mark.parametrize("command", ["'text'", "None"])
+def test_a_command_that_is_none_is_left_out(command, load_plugins, plugin_distribution, capsys):
+    module = f"import ganzoo\n@ganzoo.hookimpl\ndef register_commands(cli):\n    cli.commands['x'] = {command}"
+    found = load_plugins(plugin_distribution("odd", entry_points={"odd": "odd"}, modules={"odd.py": module}))
+    assert found.commands(taken=[]) == {}
+    assert "not a command" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def offer(registry, origin, **losses):
     registrar = Registrar(origin)
     for name, target in losses.items():
         registrar.add("loss", name, target)
-    return registry.include(registrar.entries)
+    return registry.include(registrar.offered())
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_what_cannot_be_registered(arguments, error):
     registrar = Registrar(FIRST)
     with pytest.raises((TypeError, ValueError), match=error):
         registrar.add(*arguments)
-    assert registrar.entries == []
+    assert registrar.offered() == []
 
 
 def test_only_variants_are_variants():
@@ -188,7 +188,7 @@ def test_a_variant_is_found_by_its_name():
     registrar = Registrar(FIRST)
     registrar.add_variant(variant)
     registry = Registry()
-    registry.include(registrar.entries)
+    registry.include(registrar.offered())
     assert registry.variant("my-gan") is registry.variant("first-dist:my-gan") is variant
     assert registry.get("variant", "my-gan").summary == "a GAN"
     with pytest.raises(UnknownNameError, match="did you mean my-gan"):

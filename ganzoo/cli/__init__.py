@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -98,10 +99,15 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line, and leave with its exit code."""
-    code: Any
+    if "_GANZOO_COMPLETE" in os.environ:
+        cli.main(prog_name="ganzoo")
+    code: Any = 0
     try:
-        code = cli.main(prog_name="ganzoo", standalone_mode=False)
+        with cli.make_context("ganzoo", sys.argv[1:]) as context:
+            cli.invoke(context)
         out.flush()
+    except click.exceptions.Exit as leaving:
+        code = leaving.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a user is owed a sentence, whatever it is
         code = errors.report(error)
     sys.exit(code)

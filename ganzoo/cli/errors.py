@@ -48,7 +48,7 @@ def explain(error: BaseException) -> tuple[str, str | None, int]:
             return _system_error(error), None, 1
         case ImportError() if not (error.name or "").startswith("ganzoo"):
             return f"an installed package does not work: {_first_line(error)}", "see: ganzoo doctor", 1
-        case _ if "OutOfMemory" in type(error).__name__ or isinstance(error, MemoryError):
+        case _ if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
             return f"out of memory: {_first_line(error)}", "try: a smaller batch, -o batch_size=16", 1
         case _:
             what = f"internal error: {type(error).__name__}: {_first_line(error)}"

@@ -15,6 +15,7 @@ from ganzoo.cli.output import out, printable
 if TYPE_CHECKING:
     from ganzoo.training.monitor import Status, Watcher
 
+STOPPING = "stopping: the model is being saved; once more ends it at once, without a model"
 PLAIN_SECONDS = 10.0
 """Between two plain lines."""
 
@@ -22,6 +23,12 @@ PLAIN_SECONDS = 10.0
 @contextlib.contextmanager
 def watching() -> Iterator[Watcher]:
     """Somebody who shows a run on stderr, in the way that stderr can show it."""
+    with _shown() as shown:
+        yield shown
+
+
+@contextlib.contextmanager
+def _shown() -> Iterator[_Plain | _Live]:
     if sys.stderr is not None and sys.stderr.isatty():
         with _bar() as bar:
             yield _Live(bar)
@@ -32,9 +39,8 @@ def watching() -> Iterator[Watcher]:
 @contextlib.contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """A function to call with (done, total), which shows how far ``what`` is."""
-    with watching() as watcher:
-        counter = watcher._count  # type: ignore[attr-defined]
-        yield lambda done, total: counter(what, done, total)
+    with _shown() as shown:
+        yield lambda done, total: shown.count(what, done, total)
 
 
 class _Plain:
@@ -44,7 +50,7 @@ class _Plain:
         self._next = 0.0
 
     def decoding(self, done: int, total: int) -> None:
-        self._count("reading", done, total)
+        self.count("reading", done, total)
 
     def started(self, folder: Path, facts: Mapping[str, str]) -> None:
         for name, fact in {**facts, "folder": str(folder)}.items():
@@ -59,7 +65,11 @@ class _Plain:
                 f"left {duration(status.remaining):>6}  {metrics}"
             )
 
-    def _count(self, what: str, done: int, total: int) -> None:
+    def stopping(self) -> None:
+        out.say(STOPPING)
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` of ``what``."""
         if self._due(False) and done < total:
             out.say(f"{what} {done:,} of {total:,}")
 
@@ -79,7 +89,7 @@ class _Live:
         self._tasks: dict[str, Any] = {}
 
     def decoding(self, done: int, total: int) -> None:
-        self._count("reading", done, total)
+        self.count("reading", done, total)
 
     def started(self, folder: Path, facts: Mapping[str, str]) -> None:
         for task in self._tasks.values():
@@ -89,11 +99,15 @@ class _Live:
             self._bar.console.print(f"{name:<11}{printable(fact)}", markup=False, highlight=False, soft_wrap=True)
 
     def status(self, status: Status) -> None:
-        metrics = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())
-        words = f"{status.images:,} images  {status.rate:,.0f}/s  left {duration(status.remaining)}  {metrics}"
+        self._bar.below = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())
+        words = f"{status.images:,} images  {status.rate:,.0f}/s  left {duration(status.remaining)}"
         self._show("training", status.progress, 1.0, words)
 
-    def _count(self, what: str, done: int, total: int) -> None:
+    def stopping(self) -> None:
+        self._bar.console.print(STOPPING)
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` of ``what``."""
         self._show(what, done, total, f"{done:,} of {total:,}")
 
     def _show(self, what: str, done: float, total: float, words: str) -> None:
@@ -105,9 +119,19 @@ class _Live:
 def _bar() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TextColumn("{task.fields[words]}"))
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=4)
+    class Bar(Progress):
+        """A bar with a line of text under it, which gives way where a terminal is narrow."""
+
+        below = ""
+
+        def get_renderables(self) -> Iterator[Any]:
+            yield from super().get_renderables()
+            yield Text(self.below, style="dim", no_wrap=True, overflow="ellipsis")
+
+    columns = (TextColumn("{task.description}"), BarColumn(15), TaskProgressColumn(), TextColumn("{task.fields[words]}"))
+    return Bar(*columns, console=Console(stderr=True), refresh_per_second=4)
 
 
 def duration(seconds: float) -> str:

@@ -45,12 +45,13 @@ def sample(model: str, seeds: str, output: Path, label: int | None, truncation: 
 
     from ganzoo.cli.progress import counting
     from ganzoo.pretrained import load
-    from ganzoo.sampling import sample_to
+    from ganzoo.sampling import can_be_drawn, sample_to
     from ganzoo.training.precision import choose_device
 
     generator = load(model, device=choose_device(device))
     with counting("sampling") as progress:
-        sample_to(output, generator, chosen, labels=label, truncation=truncation, progress=progress)
+        drawn = can_be_drawn(generator.sample_shape, generator.config.value_range)
+        sample_to(output, generator, chosen, drawn=drawn, labels=label, truncation=truncation, progress=progress)
     out.line(str(output))
 
 

@@ -9,6 +9,7 @@ import click
 from ganzoo.cli.errors import INTERRUPTED
 from ganzoo.cli.output import out
 from ganzoo.data import FORMS
+from ganzoo.errors import UsageError
 from ganzoo.variant import Json
 
 EPILOG = (
@@ -71,6 +72,11 @@ def train(
     from ganzoo.training.run import execute, prepare
 
     chosen: dict[str, Json] = dict(parse_option(text) for text in options)
+    for key, given in (("loss", loss is not None), ("penalties", bool(penalties))):
+        if given and key in chosen:
+            raise UsageError(f"{key} is given twice, as an option of its own and with -o")
+    if "none" in penalties and len(penalties) > 1:
+        raise UsageError("--penalty none excludes any other")
     if loss is not None:
         chosen["loss"] = loss
     if penalties:

@@ -5,12 +5,13 @@ Nothing here imports torch before data is opened, so that ``ganzoo train --help`
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ganzoo.errors import DataError, PluginError, UnknownNameError, UsageError
+from ganzoo.errors import DataError, GanzooError, PluginError, UnknownNameError, UsageError
 from ganzoo.registry import REFERENCE, Registry
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def open_data(spec: str, *, registry: Registry, resolution: int | None = None, p
         raise UsageError(f"resolution must be a whole number from 1 to {MAX_RESOLUTION}, got {resolution!r}")
     if not spec.strip():
         raise UsageError("--data is empty", hint=_FORMS_HINT)
-    path = Path(spec).expanduser()
+    path = Path(spec)
+    with contextlib.suppress(RuntimeError):  # ~nobody is no home
+        path = path.expanduser()
     if _is_dataset(registry, spec) or (REFERENCE.fullmatch(spec) and not path.exists()):
         return _call(registry, spec, resolution, progress)
     if path.exists():
@@ -91,7 +94,14 @@ def _is_dataset(registry: Registry, spec: str) -> bool:
 def _call(registry: Registry, spec: str, resolution: int | None, progress: Progress | None) -> Store:
     from ganzoo.data.store import Store
 
-    store = registry.resolve("dataset", spec)(resolution=resolution, progress=progress)
+    try:
+        store = registry.resolve("dataset", spec)(resolution=resolution, progress=progress)
+    except (GanzooError, OSError):
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"dataset {spec!r} failed: {type(error).__name__}: {error}", hint="GANZOO_DEBUG=1 shows where"
+        ) from error
     if not isinstance(store, Store):
         raise PluginError(f"dataset {spec!r} returned {type(store).__name__}, not a ganzoo.Store")
     return store
@@ -99,6 +109,8 @@ def _call(registry: Registry, spec: str, resolution: int | None, progress: Progr
 
 def _open_path(path: Path, resolution: int | None, progress: Progress | None) -> Store:
     suffix = path.suffix.lower()
+    if not path.is_dir() and not path.is_file():
+        raise DataError(f"{path} is neither a file nor a folder", hint=_FORMS_HINT)
     if path.is_dir() or suffix == ".zip":
         from ganzoo.data.pictures import open_folder, open_zip
 

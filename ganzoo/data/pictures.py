@@ -86,7 +86,9 @@ def _files(root: Path) -> Iterator[Path]:
             if entry.name.startswith("."):
                 continue
             if not entry.is_dir():
-                yield entry
+                # A pipe or a device would be waited for; a broken link is listed with what cannot be read.
+                if entry.is_file() or not entry.exists():
+                    yield entry
             elif (real := entry.resolve()) not in seen:
                 seen.add(real)
                 folders.append(entry)

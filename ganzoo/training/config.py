@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from ganzoo import __version__
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.factory import Option, Part, kind_of, make_part, options_of
-from ganzoo.pretrained import is_loadable
-from ganzoo.registry import REFERENCE, Entry, Registry
+from ganzoo.registry import Entry, Registry
 from ganzoo.variant import Json, Preset, Variant, thaw
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -127,11 +126,13 @@ def resolve(
     plan.lay(Preset(summary="", options=given), typed=True)
 
     def part(label: str, kind: Any, name: str, arguments: Mapping[str, Json]) -> Part:
-        return make_part(registry, kind, name, arguments, label=label, within=entry.origin)
+        # What the variant names is its own plugin's first; what the user types is what `ganzoo list` calls by that name.
+        within = None if label in plan.typed else entry.origin
+        return make_part(registry, kind, name, arguments, label=label, within=within)
 
     kinds = {role: kind_of(role) for role in described.roles} | {"loss": "loss", "trainer": "trainer"}
     loop_options = {name: Option(name, field.rebuild_annotation(), None) for name, field in LoopSettings.model_fields.items()}
-    trainer = registry.resolve("trainer", plan.names["trainer"], within=entry.origin)
+    trainer = registry.resolve("trainer", plan.names["trainer"], within=None if "trainer" in plan.typed else entry.origin)
     loop, inner = {}, dict(plan.arguments["trainer"])
     trainer_options = options_of(trainer)
     for key, value in plan.flat.items():
@@ -147,15 +148,19 @@ def resolve(
     for key, wanted in (("penalties", bool(plan.penalties)), ("loss", "loss" in given)):
         if wanted and key not in taken:
             raise UsageError(f"the trainer {plan.names['trainer']!r} takes no {key}")
-    for role in ("generator", *described.keeps):
-        if REFERENCE.fullmatch(name := plan.names[role]) and not is_loadable(registry, entry, role, name):
-            raise UsageError(f"{role}={name!r}: a network that a model folder keeps must be registered by a plugin")
+    parts = {label: part(label, kind, plan.names[label], plan.arguments[label]) for label, kind in kinds.items()}
+    if unknown := [role for role in ("generator", *described.keeps) if parts[role].origin is None]:
+        name = parts[unknown[0]].name
+        raise UsageError(f"{unknown[0]}={name!r}: a network that a model folder keeps must be registered by a plugin")
+    settings = LoopSettings(**loop)
+    if "images" in given and budget_images is None:
+        budget_images = settings.images
     return RunConfig(
         entry=entry,
         preset=preset,
-        parts={label: part(label, kind, plan.names[label], plan.arguments[label]) for label, kind in kinds.items()},
+        parts=parts,
         penalties={n: part(f"penalties.{n}", "penalty", n, arguments) for n, arguments in plan.penalties.items()},
-        loop=LoopSettings(**loop),
+        loop=settings,
         data=data,
         resolution=resolution,
         seed=seed,
@@ -172,6 +177,7 @@ class _Plan:
         self.arguments: dict[str, dict[str, Json]] = {label: {} for label in self.names}
         self.penalties: dict[str, dict[str, Json]] = {n: dict(a) for n, a in variant.penalties.items()}
         self.flat: dict[str, Json] = {}
+        self.typed: set[str] = set()
 
     def lay(self, preset: Preset, *, typed: bool = False) -> None:
         """Lay a preset's options over what is there: whole parts first, then what is inside them."""
@@ -181,8 +187,10 @@ class _Plan:
                 if not isinstance(value, str):
                     raise UsageError(f"{key} must be the name of a component, got {value!r}")
                 self.names[key], self.arguments[key] = value, {}
+                self.typed |= {key} if typed else set()
             elif key == "penalties":
                 self.penalties = _penalties(value)
+                self.typed |= {f"penalties.{name}" for name in self.penalties} if typed else set()
             elif head in self.names and tail:
                 self.arguments[head][tail] = value
             elif head == "penalties":
@@ -201,10 +209,11 @@ class _Plan:
         """Every dotted option of the parts that can be imported, to find the nearest of a wrong one."""
         yield from self.names
         for label, kind in kinds.items():
-            component = registry.resolve(kind, self.names[label], within=entry.origin)
+            component = registry.resolve(kind, self.names[label], within=None if label in self.typed else entry.origin)
             yield from (f"{label}.{option}" for option in options_of(component))
         for name in self.penalties:
-            component = registry.resolve("penalty", name, within=entry.origin)
+            own = None if f"penalties.{name}" in self.typed else entry.origin
+            component = registry.resolve("penalty", name, within=own)
             yield from (f"penalties.{name}.{option}" for option in options_of(component))
 
 
@@ -228,7 +237,8 @@ def parse_option(text: str) -> tuple[str, Json]:
 
 def parse_value(text: str) -> Json:
     try:
-        return json.loads(text)
+        # No option is nested deeper than this; what is would exhaust the stack further on.
+        return json.loads(text) if text.count("[") + text.count("{") < 100 else text
     except (ValueError, RecursionError):
         return [parse_value(part) for part in text.split(",")] if "," in text and text[0] not in '[{"' else text
 
@@ -244,6 +254,8 @@ def parse_penalty(text: str) -> dict[str, dict[str, Json]]:
 def parse_duration(text: str) -> float:
     """Seconds in ``90``, ``45s``, ``4m``, ``1.5h``, ``2d``, ``1h30m``. Raises UsageError."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    if len(text) > 50:
+        raise UsageError(f"cannot read a time of {len(text)} characters", hint="for example: --budget 4m, 90s, 1h30m")
     if re.fullmatch(r"\d+(\.\d*)?", text):
         seconds = float(text)
     elif re.fullmatch(r"(\d+(\.\d*)?[smhd])+", text):
@@ -257,7 +269,7 @@ def parse_duration(text: str) -> float:
 
 def parse_count(text: str) -> int:
     """A count in ``20000``, ``20k``, ``2M``, ``1.5M``. Raises UsageError."""
-    match = re.fullmatch(r"(\d+(?:\.\d*)?)([kKmMgG]?)", text)
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{0,15})?)([kKmMgG]?)", text)
     if not match:
         raise UsageError(f"cannot read the count {text!r}", hint="for example: --images 500k, 2M")
     count = round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[match[2].lower()])

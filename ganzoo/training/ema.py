@@ -34,8 +34,8 @@ class EMA:
         """Take in the networks as they stand after ``images``, ``batch`` of them since the last call."""
         half_life = min(self.half_life, images * RAMP)
         share = 1 - 0.5 ** (batch / half_life) if half_life > 0 else 1.0
-        ours, theirs = map(list, zip(*self._averaged, strict=True))
-        torch._foreach_lerp_(ours, theirs, share)
+        if self._averaged:
+            torch._foreach_lerp_([a for a, _ in self._averaged], [b for _, b in self._averaged], share)
         for mine, its in self._copied:
             mine.copy_(its)
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import FrameType
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
+from ganzoo.errors import GanzooError, TrainingError
 from ganzoo.interfaces import StepContext, Trainer
 from ganzoo.training.config import LoopSettings
 from ganzoo.training.ema import EMA
@@ -77,6 +78,7 @@ def run_loop(
     store: Store,
     ema: EMA,
     monitor: Monitor,
+    stop: Sequence[int],
     *,
     settings: LoopSettings,
     budget: Budget,
@@ -84,32 +86,48 @@ def run_loop(
     device: torch.device,
     precision: torch.dtype,
 ) -> Outcome:
-    """Train until the budget is spent or somebody interrupts; a step that has begun is always finished."""
+    """Train until the budget is spent or ``stop`` is no longer empty; a step that has begun is always finished.
+
+    Raises:
+        TrainingError: The trainer failed, or a metric is not finite.
+    """
     order = Order(len(store), seed)
     context = Step(seed, device, precision)
     rates = [(group, group["lr"]) for o in trainer.optimizers.values() for group in o.param_groups]
     start = time.perf_counter()
     seconds = 0.0
-    with _stop_signals() as stop:
-        while True:
-            context.progress = budget.progress(seconds, context.images)
-            if context.progress >= 1 or stop:
-                break
-            monitor.update(context.images, seconds, context.progress)
-            factor = lr_factor(settings, context.progress)
-            for group, rate in rates:
-                group["lr"] = rate * factor
-            # Layers that draw for themselves, such as dropout, use torch's own generator.
-            torch.manual_seed(stream(seed, context.step, "layers"))
-            reals, labels = store.batch(order.indices(context.images, settings.batch_size))
-            metrics = trainer.step(reals, labels, context)
-            context.step += 1
-            context.images += settings.batch_size
-            ema.update(context.images, settings.batch_size)
-            monitor.note(metrics)
-            seconds = time.perf_counter() - start
+    while True:
+        context.progress = budget.progress(seconds, context.images)
+        if context.progress >= 1 or stop:
+            break
+        monitor.update(context.images, seconds, context.progress)
+        factor = lr_factor(settings, context.progress)
+        for group, rate in rates:
+            group["lr"] = rate * factor
+        # Layers that draw for themselves, such as dropout, use torch's own generator.
+        torch.manual_seed(stream(seed, context.step, "layers"))
+        reals, labels = store.batch(order.indices(context.images, settings.batch_size))
+        metrics = _step(trainer, reals, labels, context)
+        context.step += 1
+        context.images += settings.batch_size
+        ema.update(context.images, settings.batch_size)
+        monitor.note(metrics)
+        seconds = time.perf_counter() - start
+    if stop:
+        monitor.watcher.stopping()
     monitor.update(context.images, seconds, context.progress, last=True)
     return Outcome(context.images, seconds, interrupted=bool(stop))
+
+
+def _step(trainer: Trainer, reals: Tensor, labels: Tensor | None, context: Step) -> Mapping[str, Tensor]:
+    try:
+        return trainer.step(reals, labels, context)
+    except (GanzooError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        name = type(trainer).__name__
+        raise TrainingError(f"step {context.step} of {name} failed: {what}", hint="GANZOO_DEBUG=1 shows where") from error
 
 
 def lr_factor(settings: LoopSettings, progress: float) -> float:
@@ -121,7 +139,7 @@ def lr_factor(settings: LoopSettings, progress: float) -> float:
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
     """A list that is empty until Ctrl-C or SIGTERM; a second signal acts as it always does."""
     caught: list[int] = []
     before: dict[int, Any] = {}

@@ -16,6 +16,7 @@ from torch import Tensor
 from ganzoo.errors import TrainingError
 from ganzoo.sampling import write_preview
 
+METRICS = "metrics.jsonl"
 LOG_SECONDS = 2.0
 PREVIEWS = 20
 """How many sample grids a run writes, evenly over its budget."""
@@ -57,6 +58,9 @@ class Watcher(Protocol):
     def status(self, status: Status) -> None:
         """Progress, every few seconds."""
 
+    def stopping(self) -> None:
+        """Somebody asked the run to end; it will, after saving."""
+
 
 class Silent:
     """A watcher who looks away."""
@@ -67,6 +71,8 @@ class Silent:
 
     def status(self, status: Status) -> None: ...
 
+    def stopping(self) -> None: ...
+
 
 @dataclass
 class Monitor:
@@ -76,12 +82,14 @@ class Monitor:
 
     Args:
         folder: The run's folder.
-        preview: Makes the samples to draw.
+        preview: Makes the samples to show.
+        drawn: Whether they are pictures.
         watcher: Who is told.
     """
 
     folder: Path
     preview: Callable[[], Tensor]
+    drawn: bool
     watcher: Watcher
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -108,7 +116,7 @@ class Monitor:
             self._log(images, seconds, progress)
         if last or int(progress * PREVIEWS) > self._previewed:
             self._previewed = int(progress * PREVIEWS)
-            write_preview(self.folder / "samples" / f"{images:010d}", self.preview())
+            write_preview(self.folder / "samples" / f"{images:010d}", self.preview(), drawn=self.drawn)
 
     def _log(self, images: int, seconds: float, progress: float) -> None:
         names = list(self._sums)
@@ -121,7 +129,7 @@ class Monitor:
         if metrics:
             finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}
             row = {"images": images, "seconds": round(seconds, 3), "images_per_second": round(rate, 1), "time": time.time()}
-            with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**row, **finite}) + "\n")
             if broken := [n for n, v in finite.items() if v is None]:
                 raise TrainingError(

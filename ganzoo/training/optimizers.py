@@ -38,9 +38,7 @@ def create_optimizer(name: str, network: nn.Module, *, lr: float, **options: Any
     make = COMMON[name]
     known = inspect.signature(make).parameters
     if unknown := [k for k in given if k not in known]:
-        raise UsageError(
-            f"the optimizer {name!r} has no option {unknown[0]!r}", hint="leave it out, or choose another optimizer"
-        )
+        raise UsageError(f"the optimizer {name!r} has no option {unknown[0]!r}", hint=f"leave it out: -o {unknown[0]}=null")
     if "fused" in known:
         given["fused"] = all(p.is_floating_point() for p in parameters)
     return make(parameters, lr=lr, **given)  # type: ignore[call-arg]

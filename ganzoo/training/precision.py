@@ -13,9 +13,11 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("meta computes nothing")
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        why = str(error).strip().splitlines()[0]
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(f"no device {name!r} here: {why}", hint="see what there is: ganzoo doctor") from error
     return device
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -15,20 +17,23 @@ from ganzoo import __version__, plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
-from ganzoo.errors import ModelError, UsageError
+from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
 from ganzoo.factory import build_networks, count_parameters
 from ganzoo.files import replace_folder, write_json
 from ganzoo.interfaces import Generator, Trainer
-from ganzoo.pretrained import FORMAT, ModelConfig, make_config, save
-from ganzoo.sampling import write_preview
+from ganzoo.pretrained import FORMAT, ModelConfig, make_config, save, tensors_of
+from ganzoo.registry import Origin
+from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.ema import EMA
-from ganzoo.training.loop import Budget, Outcome, run_loop, stream
-from ganzoo.training.monitor import Monitor, Silent, Watcher
+from ganzoo.training.loop import Budget, Outcome, run_loop, stop_signals, stream
+from ganzoo.training.monitor import METRICS, Monitor, Silent, Watcher
 from ganzoo.training.precision import choose_device, choose_precision
 from ganzoo.variant import Json
 
 PREVIEW_SEEDS = tuple(range(64))
+RUNS = Path("runs")
+"""Where runs go that are given no folder."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,10 @@ class Prepared:
     store: Store
     networks: dict[str, nn.Module]
     trainer: Trainer
+    ema: EMA
     device: torch.device
     precision: torch.dtype
-    folder: Path
+    folder: Path | None
 
     def describe(self) -> dict[str, Json]:
         """The resolved configuration and the networks' sizes, as plain data."""
@@ -126,7 +132,9 @@ def train(
         budget_seconds=budget_seconds,
         budget_images=images,
     )
-    return execute(prepare(config, device=device, out=out, watcher=watcher), watcher=watcher)
+    # The caller's own random numbers are none of a run's business.
+    with torch.random.fork_rng():
+        return execute(prepare(config, device=device, out=out, watcher=watcher), watcher=watcher)
 
 
 def prepare(
@@ -143,12 +151,10 @@ def prepare(
         UsageError, DataError, PluginError: As :func:`train`.
     """
     where = choose_device(device)
-    if out is not None:
-        check_folder(Path(out))
+    check_folder(Path(out) if out is not None else RUNS / "new")
     registry = plugins.load().registry
     decoding = (watcher or Silent()).decoding
     store = open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
-    folder = Path(out) if out is not None else free_folder(Path("runs"), f"{config.variant.name}-{store.name}")
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -158,40 +164,81 @@ def prepare(
     )
     for network in networks.values():
         network.to(where).train()
-        if _convolves_pictures(network):
-            network.to(memory_format=torch.channels_last)
+        for module in network.modules():
+            # Pictures' convolutions run faster with channels last.
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                module.to(memory_format=torch.channels_last)
     trainer: Trainer = config.parts["trainer"].build(
         "trainer",
         networks=networks,
         loss=config.parts["loss"].build("loss"),
         penalties={name: part.build(f"penalties.{name}") for name, part in config.penalties.items()},
     )
-    prepared = Prepared(config, store.to(where), networks, trainer, where, choose_precision(where), folder)
+    ema = rehearse_saving(config, networks)
+    folder = Path(out) if out is not None else None
+    prepared = Prepared(config, store.to(where), networks, trainer, ema, where, choose_precision(where), folder)
     try:
-        # What could not be written at the end must not be trained.
         describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
     except ModelError as error:
         raise UsageError(f"a model of this could not be saved: {error.message}") from error
     return prepared
 
 
+def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA:
+    """The averages of the kept networks, after a try at all that will be done to them: what cannot be saved is not trained.
+
+    Raises:
+        PluginError: A network that cannot be copied, averaged, written or read back.
+    """
+    try:
+        ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images)
+        ema.update(1, 1)
+        for role, network in ema.networks.items():
+            network.load_state_dict(safetensors.torch.load(safetensors.torch.save(tensors_of(network, role))), strict=True)
+    except GanzooError:
+        raise
+    except Exception as error:
+        names = " or ".join(repr(config.parts[role].name) for role in config.kept)
+        why = f"{type(error).__name__}: {error}"
+        raise PluginError(f"a model with {names} could not be saved: {why}", hint="GANZOO_DEBUG=1 shows where") from error
+    return ema
+
+
 def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
-    """Train, and leave a model folder in the run's folder."""
-    config, trainer, store, folder = prepared.config, prepared.trainer, prepared.store, prepared.folder
+    """Train, and leave a model folder in the run's folder.
+
+    Ctrl-C or SIGTERM ends training after the step; the model is saved all the same. A second one ends everything at once.
+    """
     watcher = watcher or Silent()
-    folder.mkdir(parents=True, exist_ok=True)
+    with stop_signals() as stop:
+        folder, made = claim_folder(prepared.folder, f"{prepared.config.variant.name}-{prepared.store.name}")
+        try:
+            return _train_in(folder, prepared, watcher, stop)
+        except BaseException:
+            # A run that has nothing to show leaves nothing behind.
+            if not (folder / METRICS).exists():
+                for entry in folder.iterdir():
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                for new in made:
+                    new.rmdir()
+            raise
+
+
+def _train_in(folder: Path, prepared: Prepared, watcher: Watcher, stop: Sequence[int]) -> Run:
+    config, trainer, store, ema = prepared.config, prepared.trainer, prepared.store, prepared.ema
+    drawn = can_be_drawn(store.sample_shape, store.value_range)
     write_json(folder / "config.json", prepared.describe())
     reals, labels = store.batch(Order(len(store), config.seed).indices(0, min(len(PREVIEW_SEEDS), len(store))))
-    write_preview(folder / "reals", reals)
-    ema = EMA({role: trainer.networks[role] for role in config.kept}, config.loop.ema_images)
+    write_preview(folder / "reals", reals, drawn=drawn)
     seeds = PREVIEW_SEEDS[: len(reals)]
-    monitor = Monitor(folder, lambda: trainer.preview(ema.networks, seeds, reals, labels), watcher)
+    monitor = Monitor(folder, lambda: trainer.preview(ema.networks, seeds, reals, labels), drawn, watcher)
     watcher.started(folder, prepared.facts())
     outcome = run_loop(
         trainer,
         store,
         ema,
         monitor,
+        stop,
         settings=config.loop,
         budget=_budget(config),
         seed=config.seed,
@@ -200,8 +247,8 @@ def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
     )
     with replace_folder(folder / "model") as beside:
         save(beside, describe_model(prepared, outcome), ema.networks)
-        samples = write_preview(beside / "samples", monitor.preview())
-    return Run(folder, folder / "model" / samples.name, outcome.images, outcome.seconds, outcome.interrupted)
+        samples = write_preview(beside / "samples", monitor.preview(), drawn=drawn)
+    return Run(folder, folder / "model" / samples.name, outcome.images, outcome.seconds, interrupted=bool(stop))
 
 
 def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
@@ -224,10 +271,15 @@ def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
             "format": FORMAT,
             "ganzoo": __version__,
             "variant": config.variant.name,
-            "plugin": {"distribution": origin.distribution, "version": origin.version},
+            "plugin": _plugin(origin),
             "networks": {
-                role: {"component": config.parts[role].name, "arguments": config.parts[role].to_json()["arguments"]}
-                for role in config.kept
+                role: {
+                    "component": part.name,
+                    "plugin": _plugin(part.origin or origin),
+                    "arguments": part.to_json()["arguments"],
+                }
+                for role, part in config.networks.items()
+                if role in config.kept
             },
             "sample_shape": store.sample_shape,
             "latent_shape": generator.latent_shape,
@@ -253,21 +305,36 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
 
 
-def free_folder(under: Path, name: str) -> Path:
-    """``under/name``, or with the first number behind it that makes it new. Raises UsageError if it cannot be written."""
-    folder, number = under / name, 1
-    while folder.exists():
+def claim_folder(out: Path | None, name: str) -> tuple[Path, list[Path]]:
+    """Take a folder for one run and no other: ``out``, or the first of ``runs/name``, ``runs/name-2``, … that is new.
+
+    Returns:
+        The folder, and those of it and its parents that had to be made, innermost first.
+
+    Raises:
+        UsageError: ``out`` is in use, or cannot be written to.
+    """
+    number = 1
+    while True:
+        folder = out or RUNS / (name if number == 1 else f"{name}-{number}")
         number += 1
-        folder = under / f"{name}-{number}"
-    check_folder(folder)
-    return folder
+        made = [p for p in (folder, *folder.parents) if not p.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=out is not None)
+            if out is not None:
+                check_folder(out)
+            (folder / "config.json").open("x").close()
+        except FileExistsError:
+            if out is not None:
+                raise UsageError(f"another run has just taken {str(out)!r}", hint="name another folder: --out DIR") from None
+        else:
+            return folder, made
+
+
+def _plugin(origin: Origin) -> dict[str, str]:
+    return {"distribution": origin.distribution, "version": origin.version}
 
 
 def _budget(config: RunConfig) -> Budget:
     given = config.budget_seconds is not None or config.budget_images is not None
     return Budget(config.budget_seconds, config.budget_images if given else config.loop.images)
-
-
-def _convolves_pictures(network: nn.Module) -> bool:
-    """Whether there are 2-d convolutions, which run faster with channels last."""
-    return any(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in network.modules())

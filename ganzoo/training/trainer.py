@@ -10,7 +10,9 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
+from ganzoo.errors import UsageError
 from ganzoo.interfaces import Critique, Loss, Penalty, StepContext, Trainer
 from ganzoo.training.optimizers import create_optimizer
 
@@ -52,7 +54,15 @@ class AlternatingTrainer(Trainer):
         options: dict[str, Any] = {"betas": betas, "momentum": momentum, "weight_decay": weight_decay}
         for role, rate in (("generator", lr), ("discriminator", discriminator_lr or lr)):
             self.optimizers[role] = create_optimizer(optimizer, self.networks[role], lr=rate, **options)
-        self._separately = mixes_batch(self.networks["discriminator"])
+        discriminator = self.networks["discriminator"]
+        self._separately = mixes_batch(discriminator)
+        if self.penalties and self._separately:
+            raise UsageError(
+                "a penalty is on each sample's own gradient, and this discriminator's batch norm mixes samples",
+                hint="choose a discriminator without it (-o discriminator.norm=none, if it has that), or --penalty none",
+            )
+        if any(p.compares for p in self.penalties.values()) and has_dropout(discriminator):
+            raise UsageError("a finite difference of logits is all noise under dropout", hint="for example: --penalty r1")
 
     def step(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> Mapping[str, Tensor]:
         generator = self.networks["generator"]
@@ -122,6 +132,11 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
+
+
+def has_dropout(network: nn.Module) -> bool:
+    """Whether the same sample may get another output each time."""
+    return any(isinstance(m, _DropoutNd) and m.training and m.p > 0 for m in network.modules())
 
 
 def mixes_batch(network: nn.Module) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganzoo import Discriminator, Generator, LogitHead, UsageError
+
+Depth = Annotated[int, Field(ge=0, le=16)]
 
 
 class DCGANGenerator(Generator):
@@ -15,6 +17,7 @@ class DCGANGenerator(Generator):
 
     Args:
         sample_shape: ``(C, R, R)``; R is 4 to 7 times a power of two from 2 on.
+        value_range: Of the samples; pictures are bounded.
         latent_dim: Length of a latent.
         width: Channels at half the resolution; twice as many at each halving below, to 8 times at most.
         base_convs: 3x3 convolutions at the smallest map, before it is first doubled. The paper has none.
@@ -25,11 +28,14 @@ class DCGANGenerator(Generator):
         self,
         *,
         sample_shape: tuple[int, ...],
+        value_range: tuple[float, float] | None = (-1.0, 1.0),
         latent_dim: PositiveInt = 100,
         width: PositiveInt = 64,
-        base_convs: NonNegativeInt = 0,
+        base_convs: Depth = 0,
         init_std: PositiveFloat | None = None,
     ) -> None:
+        if value_range is None:
+            raise UsageError("dcgan makes pictures, not samples without bounds", hint="mlp takes any samples")
         super().__init__(latent_shape=(latent_dim,), sample_shape=sample_shape)
         base, halvings = plan(sample_shape)
         widths = channels(width, halvings)[::-1]
@@ -68,7 +74,7 @@ class DCGANDiscriminator(Discriminator):
         sample_shape: tuple[int, ...],
         width: PositiveInt = 64,
         norm: Literal["batch", "none"] = "batch",
-        base_convs: NonNegativeInt = 0,
+        base_convs: Depth = 0,
         init_std: PositiveFloat | None = None,
     ) -> None:
         super().__init__()

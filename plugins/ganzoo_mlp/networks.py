@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from annotated_types import Len
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from ganzoo import Discriminator, Generator, LogitHead
+from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
-Widths = Annotated[tuple[PositiveInt, ...], Len(max_length=64)]
+Widths = Annotated[tuple[PositiveInt, ...], Field(max_length=64)]
 
 
 class MLPGenerator(Generator):
@@ -39,6 +38,8 @@ class MLPGenerator(Generator):
         output: Literal["auto", "tanh", "sigmoid", "linear"] = "auto",
         init_range: PositiveFloat | None = None,
     ) -> None:
+        if value_range is None and output in ("tanh", "sigmoid"):
+            raise UsageError(f"{output} makes bounded samples, and these have no bounds", hint="-o generator.output=linear")
         super().__init__(latent_shape=(latent_dim,), sample_shape=sample_shape)
         layers: list[nn.Module] = []
         width = latent_dim

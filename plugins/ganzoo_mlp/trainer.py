@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pydantic import PositiveFloat
@@ -52,5 +53,5 @@ class GoodfellowTrainer(AlternatingTrainer):
             for group in optimizer.param_groups:
                 group["momentum"] = start + risen * (end - start)
                 # The loop sets the rate anew before every step.
-                group["lr"] = max(1e-6, group["lr"] / self.decay**context.step)
+                group["lr"] = max(1e-6, group["lr"] * math.exp(-context.step * math.log(self.decay)))
         return super().step(reals, labels, context)

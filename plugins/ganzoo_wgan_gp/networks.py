@@ -9,13 +9,12 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal
 
-from annotated_types import Interval
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
-KernelSize = Annotated[int, Interval(ge=3, le=9)]
+KernelSize = Annotated[int, Field(ge=3, le=9)]
 
 
 class WGANGPGenerator(Generator):
@@ -23,6 +22,7 @@ class WGANGPGenerator(Generator):
 
     Args:
         sample_shape: ``(C, R, R)``, R from 6 on.
+        value_range: Of the samples; pictures are bounded.
         latent_dim: Length of a latent.
         width: Channels at half the resolution; twice as many at each halving below, to 8 times at most.
         kernel_size: Of every convolution, 3 to 9.
@@ -34,12 +34,15 @@ class WGANGPGenerator(Generator):
         self,
         *,
         sample_shape: tuple[int, ...],
+        value_range: tuple[float, float] | None = (-1.0, 1.0),
         latent_dim: PositiveInt = 128,
         width: PositiveInt = 64,
         kernel_size: KernelSize = 4,
         norm: Literal["batch", "none"] = "batch",
         output: Literal["tanh", "sigmoid"] = "tanh",
     ) -> None:
+        if value_range is None:
+            raise UsageError("wgan-gp makes pictures, not samples without bounds", hint="mlp takes any samples")
         super().__init__(latent_shape=(latent_dim,), sample_shape=sample_shape)
         sizes = plan(sample_shape)[::-1]
         widths = [*channels(width, len(sizes) - 1)[::-1], sample_shape[0]]

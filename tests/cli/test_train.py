@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sysconfig
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,19 @@ def test_an_interrupted_run_keeps_its_model(tmp_path, number):
     assert model.config.training["interrupted"]
 
 
+def test_an_interrupt_after_the_last_step_does_not_cost_the_model(tmp_path):
+    command = Path(sysconfig.get_path("scripts")) / "ganzoo"
+    words = [command, "train", "mlp", "--images", "640", "-o", "batch_size=16", "--out", "run"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    last = tmp_path / "run" / "samples" / "0000000640.png"
+    while process.poll() is None and not last.exists():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode in (0, 130), stderr
+    assert ganzoo.load(tmp_path / "run").sample([0]).shape == (1, 1, 28, 28)
+
+
 REFUSED = {
     "variant": (["dcgn"], 2, "did you mean dcgan"),
     "key": (["dcgan", "-o", "batchsize=3"], 2, "batch_size"),
@@ -100,6 +114,13 @@ REFUSED = {
     "not a zip": (["dcgan", "--data", "broken.zip"], 1, "broken.zip"),
     "folder in use": (["dcgan", "--out", "one"], 2, "not empty"),
     "folder under a file": (["dcgan", "--out", "broken.zip/run"], 2, "broken.zip"),
+    "absurd count": (["dcgan", "--images", "9" * 400], 2, "count"),
+    "nobody's home": (["dcgan", "--data", "~nosuchuser/x"], 1, "nosuchuser"),
+    "no device": (["dcgan", "--device", "meta"], 2, "meta"),
+    "not a loss": (["dcgan", "--loss", "torch.nn:Identity"], 2, "not a Loss"),
+    "not a trainer": (["dcgan", "-o", "trainer=builtins:dict"], 1, "builtins"),
+    "given twice": (["dcgan", "--loss", "hinge", "-o", "loss=minimax"], 2, "twice"),
+    "none and more": (["dcgan", "--penalty", "none", "--penalty", "r1"], 2, "none"),
     "negative seed": (["dcgan", "--seed", "-1"], 2, "--seed"),
 }
 
@@ -116,9 +137,9 @@ def test_bad_input_is_one_clear_line(run_ganzoo, tmp_path, case):
     before = sorted(tmp_path.rglob("*"))
     result = run_ganzoo("train", *words)
     assert result.returncode == code, result.stderr
-    lines = [line for line in result.stderr.splitlines() if line.startswith("ganzoo: ")]
-    assert len(lines) == 1
-    assert says in lines[0]
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("ganzoo: ")
+    assert says in line
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert sorted(tmp_path.rglob("*")) == before

@@ -13,7 +13,7 @@ PRESETS = [(v, p) for v in ("mlp", "dcgan", "wgan-gp") for p in plugins.load().r
 
 def build(variant, sample_shape, preset="default", **options):
     config = resolve(plugins.load().registry, variant, preset=preset, options=options)
-    return build_networks(config.networks, sample_shape=sample_shape)
+    return build_networks(config.networks, sample_shape=sample_shape, value_range=(-1.0, 1.0))
 
 
 @pytest.mark.parametrize(("variant", "preset"), PRESETS)

@@ -170,3 +170,44 @@ def register(registry):
         resolve(registry, "mlp", preset="keras", options={**plain, "loss": "hinge"})
     with pytest.raises(UsageError, match="takes no penalties"):
         resolve(registry, "mlp", preset="keras", options={"trainer": "plain", "penalties": {"r1": {}}})
+
+
+def test_images_as_an_option_are_a_budget_like_any_other():
+    assert config(options={"images": 64}, budget_seconds=60).budget_images == 64
+    assert config(options={"images": 64}, budget_images=32).budget_images == 32
+    assert config(budget_seconds=60).budget_images is None
+
+
+SHADOW = """
+import ganzoo
+from ganzoo.losses import Hinge
+
+class Mine(Hinge): ...
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("loss", "hinge", Mine)
+    presets = {name: ganzoo.Preset(summary=name) for name in ("default", "paper")}
+    registry.add_variant(ganzoo.Variant(
+        name="shadowed", summary="s", paper="p", generator="mlp", discriminator="mlp", loss="hinge", presets=presets
+    ))
+"""
+
+
+def test_a_plugin_gets_its_own_parts_and_the_user_those_that_are_listed(load_plugins, plugin_distribution, capsys):
+    folder = plugin_distribution("shadow", entry_points={"shadow": "shadow"}, modules={"shadow.py": SHADOW})
+    registry = load_plugins(folder).registry
+    assert resolve(registry, "shadowed").parts["loss"].component.__name__ == "Mine"
+    assert resolve(registry, "shadowed", options={"loss": "hinge"}).parts["loss"].component.__name__ == "Hinge"
+    assert resolve(registry, "shadowed", options={"loss": "shadow:hinge"}).parts["loss"].component.__name__ == "Mine"
+
+
+def test_values_nested_beyond_reason_are_no_values():
+    with pytest.raises(UsageError, match="lr"):
+        config(options=dict([parse_option("lr=" + "[" * 900 + "]" * 900)]))
+
+
+@pytest.mark.parametrize("key", ["discriminator_lr", "weight_decay", "betas"])
+def test_true_is_no_number(key):
+    with pytest.raises(UsageError, match=key):
+        config(options={key: [True, True] if key == "betas" else True})

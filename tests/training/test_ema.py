@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -38,3 +39,16 @@ def test_the_average_is_frozen_and_evaluates():
     ema = EMA({"generator": nn.BatchNorm1d(2)}, half_life=1)
     assert not ema.networks["generator"].training
     assert not any(p.requires_grad for p in ema.networks["generator"].parameters())
+
+
+def test_the_statistics_of_batch_norm_are_averaged_like_weights():
+    net = nn.BatchNorm1d(1)
+    ema = EMA({"generator": net}, half_life=100)
+    net.running_mean.fill_(8.0)
+    with torch.no_grad():
+        net.bias.fill_(4.0)
+    ema.update(10**9, 100)
+    average = ema.networks["generator"]
+    assert average.running_mean.item() == pytest.approx(4.0)
+    assert average.bias.item() == pytest.approx(2.0)
+    assert torch.equal(average.num_batches_tracked, net.num_batches_tracked)

@@ -2,9 +2,16 @@ import signal
 
 import pytest
 import torch
+from torch import nn
 
+from ganzoo.data.order import Order
+from ganzoo.data.store import Store
+from ganzoo.errors import TrainingError
+from ganzoo.interfaces import Trainer
 from ganzoo.training.config import LoopSettings
-from ganzoo.training.loop import Budget, Step, _stop_signals, lr_factor, stream
+from ganzoo.training.ema import EMA
+from ganzoo.training.loop import Budget, Step, lr_factor, run_loop, stop_signals, stream
+from ganzoo.training.monitor import Monitor, Silent
 
 
 def test_random_numbers_belong_to_seed_step_and_purpose():
@@ -42,9 +49,82 @@ def test_the_rate_falls_linearly_at_the_end():
 
 def test_a_second_interrupt_is_not_held_back():
     before = signal.getsignal(signal.SIGINT)
-    with _stop_signals() as caught:
+    with stop_signals() as caught:
         signal.raise_signal(signal.SIGINT)
         assert caught == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class Recorder(Trainer):
+    """Writes down what the loop hands to each step."""
+
+    def __init__(self, fails_at=None):
+        super().__init__({"generator": nn.Linear(1, 1)})
+        self.optimizers = {"g": torch.optim.SGD(self.networks["generator"].parameters(), lr=2.0)}
+        self.rates, self.samples, self.layers, self.dtypes, self.fails_at = [], [], [], [], fails_at
+
+    def step(self, reals, labels, context):
+        if context.step == self.fails_at:
+            raise ZeroDivisionError("first line\nsecond")
+        self.rates.append(self.optimizers["g"].param_groups[0]["lr"])
+        self.samples += reals[:, 0].tolist()
+        self.layers.append(torch.initial_seed())
+        with context.autocast():
+            self.dtypes.append(self.networks["generator"](reals).dtype)
+        return {}
+
+
+def looped(tmp_path, trainer, seed=0, precision=torch.float32, **settings):
+    store = Store("numbers", torch.arange(10.0).reshape(10, 1))
+    monitor = Monitor(tmp_path, lambda: torch.zeros(1, 1), False, Silent())
+    ema = EMA({"generator": trainer.networks["generator"]}, 0)
+    device = torch.device("cpu")
+    given = LoopSettings(batch_size=5, **settings)
+    return run_loop(
+        trainer,
+        store,
+        ema,
+        monitor,
+        [],
+        settings=given,
+        budget=Budget(images=40),
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+
+
+def test_every_step_gets_the_rate_of_its_time(tmp_path):
+    trainer = Recorder()
+    outcome = looped(tmp_path, trainer, lr_decay_from=0.5, lr_final=0.0)
+    assert outcome.images == 40
+    assert trainer.rates == pytest.approx([2, 2, 2, 2, 2, 1.5, 1, 0.5])
+
+
+def test_every_epoch_shows_every_sample_in_the_order_of_the_seed(tmp_path):
+    first, second = Recorder(), Recorder()
+    looped(tmp_path / "a", first, seed=1)
+    looped(tmp_path / "b", second, seed=2)
+    assert first.samples == Order(10, 1).indices(0, 40).tolist()
+    assert first.samples != second.samples
+    assert all(sorted(first.samples[i : i + 10]) == list(range(10)) for i in range(0, 40, 10))
+
+
+def test_layers_that_draw_for_themselves_are_seeded_at_every_step(tmp_path):
+    trainer = Recorder()
+    looped(tmp_path, trainer, seed=3)
+    assert trainer.layers == [stream(3, step, "layers") for step in range(8)]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_networks_run_in_the_chosen_precision(tmp_path, precision):
+    trainer = Recorder()
+    looped(tmp_path, trainer, precision=precision)
+    assert set(trainer.dtypes) == {precision}
+
+
+def test_a_trainer_that_fails_is_named(tmp_path):
+    with pytest.raises(TrainingError, match=r"step 3 of Recorder failed: ZeroDivisionError: first line \("):
+        looped(tmp_path, Recorder(fails_at=3))

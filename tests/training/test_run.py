@@ -8,8 +8,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import ganzoo
-from ganzoo.errors import TrainingError, UsageError
-from ganzoo.training.run import PREVIEW_SEEDS
+from ganzoo import plugins
+from ganzoo.errors import ModelError, PluginError, TrainingError, UsageError
+from ganzoo.training.config import resolve
+from ganzoo.training.run import PREVIEW_SEEDS, execute, prepare
 
 TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
 
@@ -159,3 +161,96 @@ def register(registry):
     with pytest.raises(UsageError, match=r"could not be saved.*30000000"):
         train(tmp_path / "run", "mlp", options={"generator": "salted", "generator.salt": 30_000_000})
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (12,)])
+def test_what_is_not_bounded_is_written_as_it_is(tmp_path, shape):
+    samples = np.random.default_rng(0).normal(50, 10, (100, *shape)).astype("f4")
+    np.save(tmp_path / "x.npy", samples)
+    options = {"generator.hidden": [8], "discriminator.hidden": [8], "batch_size": 8}
+    run = train(tmp_path / "run", "mlp", data=str(tmp_path / "x.npy"), options=options)
+    assert np.load(run.folder / "reals.npz")["arr_0"].max() > 60
+    assert run.samples.suffix == ".npz"
+
+
+@pytest.mark.parametrize("variant", ["dcgan", "wgan-gp"])
+def test_networks_that_make_pictures_refuse_what_has_no_bounds(tmp_path, variant):
+    np.save(tmp_path / "x.npy", np.zeros((10, 1, 28, 28), "f4"))
+    with pytest.raises(UsageError, match="without bounds"):
+        train(tmp_path / "run", variant, data=str(tmp_path / "x.npy"))
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = prepare(resolve(plugins.load().registry, "dcgan", options=TINY, budget_images=32), device="cpu")
+    second = prepare(resolve(plugins.load().registry, "dcgan", options=TINY, budget_images=32), device="cpu")
+    assert execute(first).folder != execute(second).folder
+    named = [prepare(first.config, device="cpu", out="same") for _ in range(2)]
+    execute(named[0])
+    with pytest.raises(UsageError, match="not empty"):
+        execute(named[1])
+    assert (tmp_path / "same" / "model" / "model.safetensors").exists()
+
+
+def test_a_run_that_never_took_a_step_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TrainingError):
+        train(None, options={**TINY, "optimizer": "adahessian", "betas": None})
+    assert list(tmp_path.iterdir()) == []
+
+
+PICKY = """
+import ganzoo
+import torch
+
+class Odd(ganzoo.Generator):
+    def __init__(self, *, sample_shape: tuple[int, ...], kind: str = "tied"):
+        super().__init__(latent_shape=(2,), sample_shape=sample_shape)
+        self.a = torch.nn.Linear(2, 2)
+        self.b = torch.nn.Linear(2, 2)
+        self.c = torch.nn.Linear(2, 784)
+        self.kind = kind
+        if kind == "tied":
+            self.b.weight = self.a.weight
+        if kind == "normed":
+            self.a = torch.nn.utils.weight_norm(self.a)
+            self.a(torch.zeros(1, 2))
+
+    def get_extra_state(self):
+        if self.kind != "extra":
+            return torch.zeros(1)
+        return {"a": 1}
+
+    def set_extra_state(self, state): ...
+
+    def forward(self, z, labels=None):
+        return self.c(self.b(self.a(z))).tanh().reshape(len(z), *self.sample_shape)
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("generator", "odd", Odd)
+"""
+
+
+def test_only_what_can_be_saved_is_trained(tmp_path, load_plugins, plugin_distribution, monkeypatch):
+    load_plugins(plugin_distribution("picky", entry_points={"picky": "picky"}, modules={"picky.py": PICKY}))
+    odd = {"generator": "odd", "batch_size": 8, "discriminator.hidden": [8]}
+    run = train(tmp_path / "tied", "mlp", options=odd)
+    loaded = ganzoo.load(run.folder)
+    assert torch.equal(loaded.a.weight, loaded.b.weight)
+    assert loaded.config.networks["generator"].plugin.distribution == "picky"
+    with pytest.raises(PluginError, match="only tensors"):
+        train(tmp_path / "extra", "mlp", options={**odd, "generator.kind": "extra"})
+    assert not (tmp_path / "extra").exists()
+    monkeypatch.setenv("GANZOO_LOAD_PLUGINS", "ganzoo")
+    load_plugins()
+    with pytest.raises(ModelError, match=r"picky.*GANZOO_LOAD_PLUGINS"):
+        ganzoo.load(run.folder)
+
+
+def test_a_run_leaves_the_callers_random_numbers_alone(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(tmp_path / "run")
+    assert torch.equal(torch.rand(3), expected)

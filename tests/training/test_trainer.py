@@ -7,6 +7,7 @@ from torch import nn
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.interfaces import Discriminator, Generator, Penalty, StepContext
 from ganzoo.losses import NonSaturating, Relativistic, Wasserstein
+from ganzoo.penalties import R1, FiniteDifference, GradientPenalty
 from ganzoo.training.optimizers import create_optimizer
 from ganzoo.training.trainer import AlternatingTrainer, mixes_batch
 
@@ -170,3 +171,26 @@ def test_a_layer_may_say_that_it_mixes_the_batch():
 
     assert mixes_batch(nn.Sequential(nn.Linear(1, 1), Deviation()))
     assert not mixes_batch(nn.Linear(1, 1))
+
+
+def test_penalties_refuse_a_discriminator_that_mixes_samples_or_forgets_them():
+    with pytest.raises(UsageError, match="batch norm"):
+        trainer(discriminator=D(norm=True), penalties={"r1": R1()})
+    forgetful = D()
+    forgetful.body = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5))
+    with pytest.raises(UsageError, match="dropout"):
+        trainer(discriminator=forgetful, penalties={"fd": FiniteDifference()})
+    trainer(discriminator=forgetful, penalties={"r1": R1()})
+
+
+def test_every_purpose_has_random_numbers_of_its_own():
+    asked = []
+
+    class Listening(Context):
+        def rng(self, purpose):
+            asked.append(purpose)
+            return super().rng(purpose)
+
+    penalties = {"fd": FiniteDifference(), "gp": GradientPenalty()}
+    trainer(penalties=penalties).step(torch.randn(4, 3), None, Listening())
+    assert len(asked) == len(set(asked)) == 3
