@@ -136,7 +136,7 @@ def find(source: str | Path) -> Path:
             f"no model folder {str(source)!r}", hint="make one: ganzoo train NAME, then load the folder that it names"
         )
     if (path / "metrics.jsonl").is_file():
-        raise ModelError(f"the run {str(source)!r} has no model yet: it did not finish")
+        raise ModelError(f"the run {str(source)!r} has no model: it is still going on, or did not finish")
     raise ModelError(f"{str(source)!r} is not a model folder: it lacks {CONFIG} or {weights_file('generator')}")
 
 
@@ -249,6 +249,8 @@ def _missing(plugin: PluginConfig) -> str:
     whose = f"it is in the plugin {plugin.distribution!r} {plugin.version}"
     if any(origin.distribution == plugin.distribution for origin in plugins.load().skipped):
         return f"{whose}, which GANZOO_LOAD_PLUGINS leaves out"
+    if any(p.origin.distribution == plugin.distribution and p.problems for p in plugins.load().found):
+        return f"{whose}, which is broken; see: ganzoo plugins"
     return f"{whose}; if you trust it: pip install {plugin.distribution}"
 
 

@@ -19,7 +19,8 @@ INTERRUPTED = 130
 
 def report(error: BaseException) -> int:
     """Say what went wrong and, where it is known, what to do about it. Returns the exit code."""
-    if out.discard() and isinstance(error, BrokenPipeError):
+    out.discard()
+    if isinstance(error, BrokenPipeError):
         # Whoever read stdout has read enough, as `head` does; that needs no words.
         return 1
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

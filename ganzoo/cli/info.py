@@ -20,22 +20,18 @@ Examples:
 @click.argument("name")
 @json_option
 def info(name: str, as_json: bool) -> None:
-    """Show what the variant NAME is made of, the options of its parts with their defaults, and its presets."""
+    """Show what the variant NAME is made of, every option with its value, and its presets."""
     from ganzoo import plugins
-    from ganzoo.factory import kind_of, options_of
-    from ganzoo.training.config import LoopSettings
+    from ganzoo.training.config import resolve
 
     registry = plugins.load().registry
-    entry = registry.get("variant", name)
-    variant = registry.variant(name)
-    parts = [(role, kind_of(role), component) for role, component in variant.roles.items()]
-    parts += [("loss", "loss", variant.loss), ("trainer", "trainer", variant.trainer)]
-    parts += [(f"penalties.{penalty}", "penalty", penalty) for penalty in variant.penalties]
-    options: dict[str, Json] = {key: field.default for key, field in LoopSettings.model_fields.items()}
-    for label, kind, component in parts:
-        found = options_of(registry.resolve(kind, component, within=entry.origin))
+    config = resolve(registry, name)
+    entry, variant = config.entry, config.variant
+    penalties = {f"penalties.{penalty}": part for penalty, part in config.penalties.items()}
+    options: dict[str, Json] = config.loop.model_dump()
+    for label, part in (config.parts | penalties).items():
         prefix = "" if label == "trainer" else f"{label}."
-        options |= {f"{prefix}{o.name}": None if o.required else o.default for o in found.values()}
+        options |= {f"{prefix}{option}": value for option, value in part.arguments.items()}
     described = variant.to_json()
     if as_json:
         out.json({**described, "origin": asdict(entry.origin), "options": options})
@@ -51,8 +47,8 @@ def info(name: str, as_json: bool) -> None:
                 "paper": variant.paper,
                 "plugin": f"{entry.origin.distribution}:{entry.origin.plugin} {entry.origin.version}",
             },
-            "parts": {label: component for label, _, component in parts},
-            "options and their defaults": {key: _literal(value) for key, value in options.items()},
+            "parts": {label: part.name for label, part in (config.parts | penalties).items()},
+            "options, as the preset default has them": {key: _literal(value) for key, value in options.items()},
             **presets,
         }
     )

@@ -66,14 +66,12 @@ class Output:
         if sys.stdout is not None:
             sys.stdout.flush()
 
-    def discard(self) -> bool:
-        """Drop what stdout does not take, which Python would complain about at exit. Whether there was something."""
+    def discard(self) -> None:
+        """Drop what stdout does not take, which Python would complain about at exit."""
         try:
             self.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return True
-        return False
 
     def _write(self, text: str) -> None:
         # A letter that the terminal's encoding lacks must not cost the rest of the result.

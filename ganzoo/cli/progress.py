@@ -70,6 +70,8 @@ class _Plain:
 
     def count(self, what: str, done: int, total: int) -> None:
         """``done`` of ``total`` of ``what``."""
+        # What takes no time needs no words.
+        self._next = self._next or time.monotonic() + PLAIN_SECONDS / 5
         if self._due(False) and done < total:
             out.say(f"{what} {done:,} of {total:,}")
 

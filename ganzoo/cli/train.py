@@ -12,17 +12,13 @@ from ganzoo.data import FORMS
 from ganzoo.errors import UsageError
 from ganzoo.variant import Json
 
-EPILOG = (
-    "\b\n"
-    + FORMS
-    + """
-\b
-Options with -o (all of them, with their values: ganzoo train NAME --dry-run):
+PARAGRAPHS = f"""\
+{FORMS}
+Options with -o (all that NAME has, with their values: ganzoo info NAME):
   -o batch_size=128 -o lr=5e-4 -o n_critic=2       the loop's and the trainer's
   -o generator.width=64 -o discriminator.width=64  a part's, dotted
-  -o penalties.r1.interval=16                      a penalty's
+  --penalty r1 -o penalties.r1.interval=16         a penalty's
 
-\b
 Examples:
   ganzoo train dcgan
   ganzoo train wgan-gp --data ./photos --resolution 64 --budget 30m
@@ -31,7 +27,8 @@ Examples:
 
 Ctrl-C finishes the step and saves the model as it is; the exit code is then 130.
 """
-)
+# click fills a paragraph's lines unless it begins with \b.
+EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"))
 
 
 @click.command(epilog=EPILOG)
@@ -101,8 +98,9 @@ def train(
             return
         run = execute(prepared, watcher=watcher)
     done = "interrupted" if run.interrupted else "done"
+    output = "grid.png" if run.samples.suffix == ".png" else "samples.npz"
     out.say(
-        f"{done} after {run.images:,} images in {run.seconds:.0f} s; next: ganzoo sample {run.folder} --seeds 0-63 -o grid.png"
+        f"{done} after {run.images:,} images in {run.seconds:.0f} s; next: ganzoo sample {run.folder} --seeds 0-63 -o {output}"
     )
     out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
     if run.interrupted:

@@ -139,10 +139,13 @@ def resolve(
         if key in loop_options:
             loop[key] = loop_options[key].check(thaw(value), key)
         elif key in trainer_options:
-            inner[key] = trainer_options[key].check(thaw(value), key)
+            # trainer.lr as typed comes before lr in a preset.
+            if key in given or key not in inner:
+                inner[key] = trainer_options[key].check(thaw(value), key)
         elif key in given or "trainer" not in given:
             # What a preset says to its own trainer is dropped with it when the user chooses another.
-            raise UnknownNameError("option", key, [*loop_options, *trainer_options, *plan.dotted(registry, kinds, entry)])
+            what = "option" if key in given else f"option, in the preset {preset!r} of {variant!r}:"
+            raise UnknownNameError(what, key, [*loop_options, *trainer_options, *plan.dotted(registry, kinds, entry)])
     plan.arguments["trainer"] = inner
     taken = inspect.signature(trainer).parameters
     for key, wanted in (("penalties", bool(plan.penalties)), ("loss", "loss" in given)):
@@ -252,16 +255,11 @@ def parse_penalty(text: str) -> dict[str, dict[str, Json]]:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in ``90``, ``45s``, ``4m``, ``1.5h``, ``2d``, ``1h30m``. Raises UsageError."""
+    """Seconds in ``45s``, ``4m``, ``1.5h``, ``2d``, ``1h30m``. Raises UsageError, for a number without a unit too."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    if len(text) > 50:
-        raise UsageError(f"cannot read a time of {len(text)} characters", hint="for example: --budget 4m, 90s, 1h30m")
-    if re.fullmatch(r"\d+(\.\d*)?", text):
-        seconds = float(text)
-    elif re.fullmatch(r"(\d+(\.\d*)?[smhd])+", text):
-        seconds = sum(float(n) * units[u] for n, _, u in re.findall(r"(\d+(\.\d*)?)([smhd])", text))
-    else:
-        raise UsageError(f"cannot read the time {text!r}", hint="for example: --budget 4m, 90s, 1h30m")
+    if not re.fullmatch(r"(\d{1,9}(\.\d{0,9})?[smhd]){1,4}", text):
+        raise UsageError(f"cannot read the time {text[:50]!r}", hint="for example: --budget 4m, 90s, 1h30m")
+    seconds = sum(float(n) * units[u] for n, _, u in re.findall(r"(\d+(\.\d*)?)([smhd])", text))
     if not 0 < seconds <= 366 * 86400:
         raise UsageError(f"a budget of {text!r} trains nothing" if seconds == 0 else f"a budget of {text!r} is over a year")
     return seconds

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import FrameType
@@ -107,7 +107,8 @@ def run_loop(
         # Layers that draw for themselves, such as dropout, use torch's own generator.
         torch.manual_seed(stream(seed, context.step, "layers"))
         reals, labels = store.batch(order.indices(context.images, settings.batch_size))
-        metrics = _step(trainer, reals, labels, context)
+        with blaming(f"step {context.step} of {type(trainer).__name__}"):
+            metrics = trainer.step(reals, labels, context)
         context.step += 1
         context.images += settings.batch_size
         ema.update(context.images, settings.batch_size)
@@ -119,15 +120,16 @@ def run_loop(
     return Outcome(context.images, seconds, interrupted=bool(stop))
 
 
-def _step(trainer: Trainer, reals: Tensor, labels: Tensor | None, context: Step) -> Mapping[str, Tensor]:
+@contextlib.contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """An unforeseen exception in the block, which runs a plugin's code, becomes a TrainingError that begins with ``what``."""
     try:
-        return trainer.step(reals, labels, context)
-    except (GanzooError, MemoryError, torch.OutOfMemoryError):
+        yield
+    except (GanzooError, OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        name = type(trainer).__name__
-        raise TrainingError(f"step {context.step} of {name} failed: {what}", hint="GANZOO_DEBUG=1 shows where") from error
+        why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        raise TrainingError(f"{what} failed: {why}", hint="GANZOO_DEBUG=1 shows where") from error
 
 
 def lr_factor(settings: LoopSettings, progress: float) -> float:

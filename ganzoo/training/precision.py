@@ -17,8 +17,9 @@ def choose_device(name: str = "auto") -> torch.device:
             raise RuntimeError("meta computes nothing")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"no device {name!r} here: {why}", hint="see what there is: ganzoo doctor") from error
+        raise UsageError(
+            f"no device {name!r} here", hint="cpu, cuda, cuda:1, mps; see what there is: ganzoo doctor"
+        ) from error
     return device
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo import __version__, plugins
 from ganzoo.data import open_data
@@ -26,7 +26,7 @@ from ganzoo.registry import Origin
 from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.ema import EMA
-from ganzoo.training.loop import Budget, Outcome, run_loop, stop_signals, stream
+from ganzoo.training.loop import Budget, Outcome, blaming, run_loop, stop_signals, stream
 from ganzoo.training.monitor import METRICS, Monitor, Silent, Watcher
 from ganzoo.training.precision import choose_device, choose_precision
 from ganzoo.variant import Json
@@ -231,7 +231,12 @@ def _train_in(folder: Path, prepared: Prepared, watcher: Watcher, stop: Sequence
     reals, labels = store.batch(Order(len(store), config.seed).indices(0, min(len(PREVIEW_SEEDS), len(store))))
     write_preview(folder / "reals", reals, drawn=drawn)
     seeds = PREVIEW_SEEDS[: len(reals)]
-    monitor = Monitor(folder, lambda: trainer.preview(ema.networks, seeds, reals, labels), drawn, watcher)
+
+    def preview() -> Tensor:
+        with blaming(f"drawing samples of {config.variant.name!r}"):
+            return trainer.preview(ema.networks, seeds, reals, labels)
+
+    monitor = Monitor(folder, preview, drawn, watcher)
     watcher.started(folder, prepared.facts())
     outcome = run_loop(
         trainer,

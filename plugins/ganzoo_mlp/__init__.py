@@ -11,19 +11,17 @@ VARIANT = Variant(
     generator="mlp",
     discriminator="mlp",
     loss="relativistic",
-    penalties={"finite-difference": {"weight": 0.3}},
+    penalties={"finite-difference": {"weight": 0.5, "sigma": 0.01}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",
             options={
                 "discriminator.hidden": [512, 512],
-                "lr": 1e-3,
+                "lr": 5e-4,
                 "betas": [0.0, 0.99],
                 "batch_size": 64,
                 "images": 1_000_000,
-                "ema_images": 10_000,
-                "lr_decay_from": 0.5,
-                "lr_final": 0.0,
+                "ema_images": 100_000,
             },
         ),
         "paper": Preset(

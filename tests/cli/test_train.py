@@ -118,7 +118,7 @@ REFUSED = {
     "nobody's home": (["dcgan", "--data", "~nosuchuser/x"], 1, "nosuchuser"),
     "no device": (["dcgan", "--device", "meta"], 2, "meta"),
     "not a loss": (["dcgan", "--loss", "torch.nn:Identity"], 2, "not a Loss"),
-    "not a trainer": (["dcgan", "-o", "trainer=builtins:dict"], 1, "builtins"),
+    "not a trainer": (["dcgan", "-o", "trainer=builtins:dict"], 1, "does not say"),
     "given twice": (["dcgan", "--loss", "hinge", "-o", "loss=minimax"], 2, "twice"),
     "none and more": (["dcgan", "--penalty", "none", "--penalty", "r1"], 2, "none"),
     "negative seed": (["dcgan", "--seed", "-1"], 2, "--seed"),

@@ -17,7 +17,7 @@ def with_datasets(**targets):
     registrar, registry = Registrar(Origin("someone", "1", "plugin")), Registry()
     for name, target in targets.items():
         registrar.add("dataset", name, target)
-    registry.include(registrar.entries)
+    registry.include(registrar.offered())
     return registry
 
 

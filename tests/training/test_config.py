@@ -124,13 +124,13 @@ def test_penalties_as_typed():
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("45s", 45), ("4m", 240), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172800)]
+    ("text", "seconds"), [("90s", 90), ("45s", 45), ("4m", 240), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172800)]
 )
 def test_times_as_typed(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "0m", "-4m", "4 minutes", "m", "nan", "1e9", "999999d"])
+@pytest.mark.parametrize("text", ["", "0s", "4", "90", "0m", "-4m", "4 minutes", "m", "nan", "1e9", "999999d"])
 def test_times_that_train_nothing_or_make_no_sense(text):
     with pytest.raises(UsageError):
         parse_duration(text)
@@ -211,3 +211,8 @@ def test_values_nested_beyond_reason_are_no_values():
 def test_true_is_no_number(key):
     with pytest.raises(UsageError, match=key):
         config(options={key: [True, True] if key == "betas" else True})
+
+
+def test_the_trainers_options_may_be_dotted_too():
+    assert config(options={"trainer.lr": 0.1}).parts["trainer"].arguments["lr"] == 0.1
+    assert config(options={"trainer.lr": 0.1, "lr": 0.2}).parts["trainer"].arguments["lr"] == 0.2
