@@ -1,6 +1,7 @@
 """What many tests need: made-up plugin distributions, and the installed ``ganzoo`` command."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from ganzoo import plugins
+
 # The networks here are tiny, and tests run beside each other: more threads would only wait for one another. Before torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from ganzoo import plugins
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
