@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -219,8 +220,10 @@ def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
             if not (folder / METRICS).exists():
                 for entry in folder.iterdir():
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-                for new in made:
-                    new.rmdir()
+                # Somebody else may have begun to use one of them.
+                with contextlib.suppress(OSError):
+                    for new in made:
+                        new.rmdir()
             raise
 
 
