@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.cli.output import out, printable
 
 if TYPE_CHECKING:
-    from ganzoo.training.monitor import Status, Watcher
+    from ganzoo.training.monitor import Status
 
 STOPPING = "stopping: the model is being saved; once more ends it at once, without a model"
 PLAIN_SECONDS = 10.0
@@ -21,14 +21,8 @@ PLAIN_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def watching() -> Iterator[Watcher]:
-    """Somebody who shows a run on stderr, in the way that stderr can show it."""
-    with _shown() as shown:
-        yield shown
-
-
-@contextlib.contextmanager
-def _shown() -> Iterator[_Plain | _Live]:
+def watching() -> Iterator[_Plain | _Live]:
+    """A :class:`~ganzoo.training.monitor.Watcher` who shows a run on stderr, in the way that stderr can show it."""
     if sys.stderr is not None and sys.stderr.isatty():
         with _bar() as bar:
             yield _Live(bar)
@@ -39,7 +33,7 @@ def _shown() -> Iterator[_Plain | _Live]:
 @contextlib.contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """A function to call with (done, total), which shows how far ``what`` is."""
-    with _shown() as shown:
+    with watching() as shown:
         yield lambda done, total: shown.count(what, done, total)
 
 

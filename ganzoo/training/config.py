@@ -142,8 +142,8 @@ def resolve(
             # trainer.lr as typed comes before lr in a preset.
             if key in given or key not in inner:
                 inner[key] = trainer_options[key].check(thaw(value), key)
+        # What a preset says to its own trainer is dropped with it when the user chooses another.
         elif key in given or "trainer" not in given:
-            # What a preset says to its own trainer is dropped with it when the user chooses another.
             what = "option" if key in given else f"option, in the preset {preset!r} of {variant!r}:"
             raise UnknownNameError(what, key, [*loop_options, *trainer_options, *plan.dotted(registry, kinds, entry)])
     plan.arguments["trainer"] = inner
