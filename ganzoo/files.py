@@ -45,6 +45,9 @@ def replace_folder(path: Path) -> Iterator[Path]:
         beside.chmod(0o777 & ~_umask())
         yield beside
         for file in beside.rglob("*"):
+            if file.is_file():
+                # Some libraries write files that only their owner may read.
+                file.chmod(0o666 & ~_umask())
             _sync(file)
         _sync(beside)
         if path.exists():

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -198,6 +198,44 @@ class Loss(ABC):
         """What the generator minimises: a scalar. ``real`` is None unless :attr:`pairs`."""
 
 
+class Noise:
+    """Random numbers of one purpose in one step, a row for each sample of a batch.
+
+    Rows belong to the samples of the whole batch, however it is shared out: whoever holds the samples ``start``,
+    ``start + stride``, … of it gets their rows. So one process or many, in one go or in parts, see the same numbers.
+
+    Args:
+        seed: What they follow from.
+        device: Where they are drawn.
+        start, stride: Which samples of the whole batch are at hand.
+
+    Attributes:
+        rng: The source itself, for what is one number for the whole batch.
+    """
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu", start: int = 0, stride: int = 1) -> None:
+        self.rng = torch.Generator(device).manual_seed(seed)
+        self._of = (seed, start, stride)
+
+    def part(self, index: int, count: int) -> Noise:
+        """That of every ``count``-th of the samples at hand, from ``index`` on; drawn from the beginning again."""
+        seed, start, stride = self._of
+        return Noise(seed, self.rng.device, start + index * stride, stride * count)
+
+    def draw(self, count: int, sampler: Callable[[int, torch.Generator], Tensor]) -> Tensor:
+        """``count`` rows of what ``sampler(rows, rng)`` returns, rows first, which must not depend on anything else."""
+        _, start, stride = self._of
+        return sampler(count * stride, self.rng)[start::stride]
+
+    def normal(self, count: int, *shape: int) -> Tensor:
+        """``(count, *shape)``, standard normal."""
+        return self.draw(count, lambda rows, rng: torch.randn(rows, *shape, generator=rng, device=rng.device))
+
+    def uniform(self, count: int, *shape: int) -> Tensor:
+        """``(count, *shape)``, uniform in [0, 1)."""
+        return self.draw(count, lambda rows, rng: torch.rand(rows, *shape, generator=rng, device=rng.device))
+
+
 @dataclass(frozen=True)
 class Critique:
     """One pass of the discriminator over real and generated samples, as penalties see it.
@@ -207,7 +245,7 @@ class Critique:
         real, fake: Samples ``(N, *sample_shape)`` in fp32, detached.
         real_logits, fake_logits: ``(N,)``, attached to the discriminator's parameters.
         labels: int64 ``(N,)`` of both halves, or None.
-        rng: Random numbers of this step and of this penalty alone, on the samples' device.
+        noise: Random numbers of this step and of this penalty alone, on the samples' device.
     """
 
     discriminator: nn.Module
@@ -216,7 +254,7 @@ class Critique:
     real_logits: Tensor
     fake_logits: Tensor
     labels: Tensor | None
-    rng: torch.Generator
+    noise: Noise
 
 
 class Penalty(ABC):
@@ -260,7 +298,7 @@ class StepContext(ABC):
     progress: float
 
     @abstractmethod
-    def rng(self, purpose: str) -> torch.Generator:
+    def noise(self, purpose: str) -> Noise:
         """Random numbers on the training device that depend on the run's seed, the step and ``purpose`` alone."""
 
     @abstractmethod
@@ -269,12 +307,11 @@ class StepContext(ABC):
 
     @abstractmethod
     def backward(self, loss: Tensor) -> None:
-        """Accumulate gradients of ``loss``; use it in place of ``loss.backward()``."""
+        """Accumulate gradients of ``loss``, a mean over this process's samples, in place of ``loss.backward()``."""
 
     def latents(self, generator: nn.Module, count: int, purpose: str) -> Tensor:
         """``count`` latents for ``generator``, of the stream ``purpose``."""
-        latents: Tensor = generator.draw_latents(count, self.rng(purpose))  # type: ignore[operator]
-        return latents
+        return self.noise(purpose).draw(count, generator.draw_latents)  # type: ignore[arg-type]
 
 
 class Trainer(ABC):
@@ -283,6 +320,9 @@ class Trainer(ABC):
     A constructor takes ``networks`` (role -> network, on their device already), ``loss`` and ``penalties``
     (name -> penalty), passes ``networks`` to ``super().__init__``, fills :attr:`optimizers`, and takes its own options
     as keyword arguments, as networks do.
+
+    Where several processes train together, each has its share of the batch, and gradients are averaged over them
+    whenever an optimizer steps: the same optimizers must step in every process, whatever samples it has.
 
     Attributes:
         networks: Every network by role; ``generator`` among them.
@@ -308,6 +348,25 @@ class Trainer(ABC):
         Returns:
             Detached scalars to log, by name. They stay on the device: do not call ``item()``.
         """
+
+    def update(self, name: str, loss: Tensor, context: StepContext) -> None:
+        """One step of the optimizer ``name`` down ``loss``."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        context.backward(loss)
+        optimizer.step()
+
+    def state(self) -> Mapping[str, Any]:
+        """What else must be kept for a run to go on as if it had never stopped: plain data and tensors, nested as you like.
+
+        Networks and optimizers are kept anyway, and random numbers need not be.
+        """
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up again what :meth:`state` returned. A trainer that keeps something writes both."""
+        if state:
+            raise TypeError(f"{type(self).__name__} has kept state and does not take it up again")
 
     def preview(self, networks: Mapping[str, nn.Module], seeds: Sequence[int], reals: Tensor, labels: Tensor | None) -> Tensor:
         """The samples to draw as training goes, ``(N, *sample_shape)``: those of ``seeds``, unless overridden.

@@ -6,6 +6,7 @@ the finite-difference one needs neither. All need a discriminator that judges ea
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
 import torch
@@ -20,7 +21,10 @@ def input_gradients(discriminator: nn.Module, x: Tensor, labels: Tensor | None) 
 
     Each logit must depend on its own sample alone; with batch statistics the rows mix.
     """
-    with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
+    # What torch.compile makes cannot be differentiated twice.
+    compiled = getattr(discriminator, "_compiled_call_impl", None) is not None
+    eager = torch.compiler.set_stance("force_eager") if compiled else contextlib.nullcontext()
+    with eager, torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
         x = x.detach().float().requires_grad_(True)
         (gradients,) = torch.autograd.grad(discriminator(x, labels).sum(), x, create_graph=True)
     flat: Tensor = gradients.flatten(1)
@@ -39,8 +43,7 @@ class GradientPenalty(Penalty):
 
     def __call__(self, critique: Critique) -> Tensor:
         real, fake = critique.real, critique.fake
-        shape = (len(real), *[1] * (real.ndim - 1))
-        mix = torch.rand(shape, generator=critique.rng, device=real.device)
+        mix = critique.noise.uniform(len(real), *[1] * (real.ndim - 1))
         gradients = input_gradients(critique.discriminator, real + mix * (fake - real), critique.labels)
         norms = torch.linalg.vector_norm(gradients, dim=1)
         penalty: Tensor = (norms - self.target).square().mean()
@@ -97,7 +100,7 @@ class FiniteDifference(Penalty):
         count = max(1, round(self.share * len(critique.real)))
         x = torch.cat([critique.real[:count], critique.fake[:count]])
         labels = None if critique.labels is None else critique.labels[:count].repeat(2)
-        noise = torch.randn(x.shape, generator=critique.rng, device=x.device)
+        noise = critique.noise.normal(count, 2, *x.shape[1:]).transpose(0, 1).flatten(0, 1)
         moved = critique.discriminator(x + self.sigma * noise, labels).float()
         logits = torch.cat([critique.real_logits[:count], critique.fake_logits[:count]])
         slopes: Tensor = ((moved - logits) / self.sigma).square()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UsageError
-from ganzoo.interfaces import Generator, truncate
+from ganzoo.interfaces import Generator, Noise, truncate
 
 
 class Perceptron(Generator):
@@ -281,3 +281,20 @@ def test_any_kind_of_integer_is_a_seed():
 
 def test_half_precision_weights_get_half_precision_latents():
     assert Perceptron().bfloat16().sample(range(4)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_whoever_holds_a_sample_gets_its_row_of_the_noise(count):
+    whole = Noise(5).normal(12, 2, 3)
+    shared = [Noise(5, "cpu", rank, count).normal(12 // count, 2, 3) for rank in range(count)]
+    for rank, rows in enumerate(shared):
+        assert torch.equal(rows, whole[rank::count])
+    twice = Noise(5, "cpu", 1, 2).part(2, 3)
+    assert torch.equal(twice.normal(2, 2, 3), whole[1::2][2::3])
+
+
+def test_noise_goes_on_from_draw_to_draw_and_begins_again_for_a_part():
+    noise = Noise(5)
+    first, second = noise.uniform(4), noise.uniform(4)
+    assert not torch.equal(first, second)
+    assert torch.equal(noise.part(0, 1).uniform(4), first)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UsageError
-from ganzoo.interfaces import Critique
+from ganzoo.interfaces import Critique, Noise
 from ganzoo.penalties import R1, R2, FiniteDifference, GradientPenalty
 
 SHAPES = [(12,), (1, 64), (3, 8, 8), (2, 4, 4, 4)]
@@ -50,7 +50,7 @@ def critique_of(discriminator, shape, count=8, labels=None, seed=3):
         real_logits=discriminator(real, labels),
         fake_logits=discriminator(fake, labels),
         labels=labels,
-        rng=random(seed),
+        noise=Noise(seed),
     )
 
 

@@ -15,7 +15,7 @@ from ganzoo.cli.output import out, printable
 if TYPE_CHECKING:
     from ganzoo.training.monitor import Status
 
-STOPPING = "stopping: the model is being saved; once more ends it at once, without a model"
+STOPPING = "stopping: the run is being saved; once more ends it at once, and the same command goes on from before"
 PLAIN_SECONDS = 10.0
 """Between two plain lines."""
 
@@ -50,6 +50,9 @@ class _Plain:
         for name, fact in {**facts, "folder": str(folder)}.items():
             out.say(f"{name:<11}{fact}")
         self._next = 0.0
+
+    def noticed(self, text: str) -> None:
+        out.say(text)
 
     def status(self, status: Status) -> None:
         if self._due(status.progress >= 1):
@@ -93,6 +96,9 @@ class _Live:
         self._tasks.clear()
         for name, fact in {**facts, "folder": str(folder)}.items():
             self._bar.console.print(f"{name:<11}{printable(fact)}", markup=False, highlight=False, soft_wrap=True)
+
+    def noticed(self, text: str) -> None:
+        self._bar.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def status(self, status: Status) -> None:
         self._bar.below = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from ganzoo.cli.output import out
 from ganzoo.data import FORMS
 from ganzoo.errors import UsageError
 from ganzoo.variant import Json
+
+if TYPE_CHECKING:
+    from ganzoo.training.precision import Precision
 
 PARAGRAPHS = f"""\
 {FORMS}
@@ -25,7 +29,11 @@ Examples:
   ganzoo train mlp --preset paper --images 2M --out runs/goodfellow
   ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
 
-Ctrl-C finishes the step and saves the model as it is; the exit code is then 130.
+Ctrl-C finishes the step and saves everything; the exit code is then 130. The same command goes on with a run that
+was stopped in whatever way, exactly as if it had not been; so does one with a larger --budget or --images.
+--fresh starts over.
+
+More than one process or machine: torchrun --nproc_per_node 2 -m ganzoo train NAME ...   (docs/scaling.md)
 """
 # click fills a paragraph's lines unless it begins with \b.
 EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"))
@@ -45,7 +53,17 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Any option. May be repeated.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-@click.option("--out", "folder", type=click.Path(path_type=Path), help="The run's folder. Default: a new one in runs/.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Of the networks; auto: bf16 where the device has it and it agrees with fp32.",
+)
+@click.option("--compile", is_flag=True, help="Use torch.compile: faster on a GPU, after a minute or so.")
+@click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
+@click.option("--out", "folder", type=click.Path(path_type=Path), help="The run's folder. Default: one in runs/.")
+@click.option("--fresh", is_flag=True, help="Start over rather than go on with a run that is there.")
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the networks' sizes as JSON; train nothing.")
 def train(
     variant: str,
@@ -59,7 +77,11 @@ def train(
     options: tuple[str, ...],
     seed: int,
     device: str,
+    precision: Precision,
+    compile: bool,  # noqa: A002
+    trackers: tuple[str, ...],
     folder: Path | None,
+    fresh: bool,
     dry_run: bool,
 ) -> None:
     """Train the variant NAME and leave a model in the run's folder."""
@@ -88,20 +110,27 @@ def train(
         seed=seed,
         budget_seconds=parse_duration(budget) if budget is not None else None,
         budget_images=parse_count(images) if images is not None else None,
+        precision=precision,
+        compile=compile,
     )
     with watching() as watcher:
-        prepared = prepare(config, device=device, out=folder, watcher=watcher)
+        prepared = prepare(config, device=device, out=folder, log=trackers, watcher=watcher)
         for skipped in prepared.store.skipped:
             out.say(f"skipped {skipped}")
         if dry_run:
             out.json(prepared.describe())
             return
-        run = execute(prepared, watcher=watcher)
-    done = "interrupted" if run.interrupted else "done"
+        run = execute(prepared, fresh=fresh, watcher=watcher)
+    if not prepared.processes.is_main:
+        return
     output = "grid.png" if run.samples.suffix == ".png" else "samples.npz"
-    out.say(
-        f"{done} after {run.images:,} images in {run.seconds:.0f} s; next: ganzoo sample {run.folder} --seeds 0-63 -o {output}"
-    )
+    following = f"next: ganzoo sample {run.folder} --seeds 0-63 -o {output}"
+    if run.interrupted:
+        following = f"the same command goes on; {following}"
+    elif run.resumed == run.images:
+        following = f"a larger --budget or --images goes on, --fresh starts over; {following}"
+    done = "interrupted" if run.interrupted else "was done" if run.resumed == run.images else "done"
+    out.say(f"{done} after {run.images:,} images in {run.seconds:.0f} s; {following}")
     out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
     if run.interrupted:
         click.get_current_context().exit(INTERRUPTED)

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ganzoo import __version__
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.factory import Option, Part, kind_of, make_part, options_of
 from ganzoo.registry import Entry, Registry
+from ganzoo.training.precision import Precision
 from ganzoo.variant import Json, Preset, Variant, thaw
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -29,6 +30,8 @@ class LoopSettings(BaseModel):
         ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
         lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
         lr_final: What they fall to at its end, as a fraction of what they were.
+        checkpoint_seconds: Between two checkpoints.
+        checkpoints: How many of the newest are kept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +40,22 @@ class LoopSettings(BaseModel):
     ema_images: Annotated[float, Field(ge=0)] = 10_000
     lr_decay_from: Fraction = 1.0
     lr_final: Fraction = 1.0
+    checkpoint_seconds: PositiveFloat = 60
+    checkpoints: Annotated[int, Field(ge=1, le=1000)] = 2
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: until either limit, whichever comes first."""
+
+    seconds: float | None = None
+    images: int | None = None
+
+    def progress(self, seconds: float, images: int) -> float:
+        """The part that is spent, in [0, 1]."""
+        by_clock = seconds / self.seconds if self.seconds else 0.0
+        by_count = images / self.images if self.images else 0.0
+        return min(1.0, max(by_clock, by_count))
 
 
 @dataclass(frozen=True)
@@ -51,8 +70,9 @@ class RunConfig:
     data: str
     resolution: int | None
     seed: int
-    budget_seconds: float | None
-    budget_images: int | None
+    budget: Budget
+    precision: Precision = "auto"
+    compile: bool = False
 
     @property
     def variant(self) -> Variant:
@@ -80,8 +100,9 @@ class RunConfig:
             "data": self.data,
             "resolution": self.resolution,
             "seed": self.seed,
-            "budget_seconds": self.budget_seconds,
-            "budget_images": self.budget_images,
+            "budget": {"seconds": self.budget.seconds, "images": self.budget.images},
+            "precision": self.precision,
+            "compile": self.compile,
             "loop": self.loop.model_dump(),
             **{label: part.to_json() for label, part in self.parts.items()},
             "penalties": {label: part.to_json() for label, part in self.penalties.items()},
@@ -99,6 +120,8 @@ def resolve(
     seed: int = 0,
     budget_seconds: float | None = None,
     budget_images: int | None = None,
+    precision: Precision = "auto",
+    compile: bool = False,  # noqa: A002 - torch's own word for it
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -109,7 +132,7 @@ def resolve(
         options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
-        data, resolution, seed, budget_seconds, budget_images: As for :func:`ganzoo.train`.
+        data, resolution, seed, budget_seconds, budget_images, precision, compile: As for :func:`ganzoo.train`.
 
     Raises:
         UnknownNameError: A name or key that is not known, with the nearest ones.
@@ -156,7 +179,7 @@ def resolve(
         name = parts[unknown[0]].name
         raise UsageError(f"{unknown[0]}={name!r}: a network that a model folder keeps must be registered by a plugin")
     settings = LoopSettings(**loop)
-    if "images" in given and budget_images is None:
+    if budget_images is None and ("images" in given or budget_seconds is None):
         budget_images = settings.images
     return RunConfig(
         entry=entry,
@@ -167,8 +190,9 @@ def resolve(
         data=data,
         resolution=resolution,
         seed=seed,
-        budget_seconds=budget_seconds,
-        budget_images=budget_images,
+        budget=Budget(budget_seconds, budget_images),
+        precision=precision,
+        compile=compile,
     )
 
 

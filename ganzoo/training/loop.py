@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import FrameType
@@ -18,24 +17,12 @@ from torch import Tensor
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.errors import GanzooError, TrainingError
-from ganzoo.interfaces import StepContext, Trainer
+from ganzoo.interfaces import Noise, StepContext, Trainer
+from ganzoo.training.clock import Clock
 from ganzoo.training.config import LoopSettings
 from ganzoo.training.ema import EMA
 from ganzoo.training.monitor import Monitor
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to train: until either limit, whichever comes first."""
-
-    seconds: float | None = None
-    images: int | None = None
-
-    def progress(self, seconds: float, images: int) -> float:
-        """The part that is spent, in [0, 1]."""
-        by_clock = seconds / self.seconds if self.seconds else 0.0
-        by_count = images / self.images if self.images else 0.0
-        return min(1.0, max(by_clock, by_count))
+from ganzoo.training.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -48,20 +35,25 @@ class Outcome:
 
 
 class Step(StepContext):
-    """What one step is lent. See :class:`ganzoo.StepContext`."""
+    """What one step is lent. See :class:`ganzoo.StepContext`.
 
-    def __init__(self, seed: int, device: torch.device, precision: torch.dtype) -> None:
+    Attributes:
+        share: Which samples of a batch this process has: ``(first, stride)``.
+    """
+
+    def __init__(self, seed: int, device: torch.device, precision: torch.dtype, share: tuple[int, int] = (0, 1)) -> None:
         self.seed = seed
         self.device = device
         self.precision = precision
+        self.share = share
         self.step = self.images = 0
         self.progress = 0.0
 
-    def rng(self, purpose: str) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(stream(self.seed, self.step, purpose))
+    def noise(self, purpose: str) -> Noise:
+        return Noise(stream(self.seed, self.step, purpose), self.device, *self.share)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision is not torch.float32)
+        return autocast(self.device, self.precision)
 
     def backward(self, loss: Tensor) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
@@ -78,46 +70,59 @@ def run_loop(
     store: Store,
     ema: EMA,
     monitor: Monitor,
-    stop: Sequence[int],
+    clock: Clock,
+    context: Step,
     *,
     settings: LoopSettings,
-    budget: Budget,
-    seed: int,
-    device: torch.device,
-    precision: torch.dtype,
+    checkpoint: Callable[[], bool],
 ) -> Outcome:
-    """Train until the budget is spent or ``stop`` is no longer empty; a step that has begun is always finished.
+    """Train until the budget is spent or somebody asks to stop; a step that has begun is always finished.
+
+    Args:
+        trainer: What to train; its optimizers have the learning rates that they start with.
+        store: What on.
+        ema: What follows the networks.
+        monitor: Who keeps the records.
+        clock: What says when to stop, and how far the run is.
+        context: Where the run is, at its beginning or where it goes on.
+        settings: The loop's own options.
+        checkpoint: Keeps the run as it is, between two steps; called every ``settings.checkpoint_seconds``. If it returns
+            False, because the one before is still being written, it is soon called again.
 
     Raises:
         TrainingError: The trainer failed, or a metric is not finite.
     """
-    order = Order(len(store), seed)
-    context = Step(seed, device, precision)
+    order = Order(len(store), context.seed)
     rates = [(group, group["lr"]) for o in trainer.optimizers.values() for group in o.param_groups]
-    start = time.perf_counter()
-    seconds = 0.0
+    kept = clock.elapsed
+    first, stride = context.share
     while True:
-        context.progress = budget.progress(seconds, context.images)
-        if context.progress >= 1 or stop:
+        looking = clock.look(context.step)
+        context.progress = clock.progress(context.images)
+        if looking:
+            monitor.look(context.images, clock.elapsed, context.progress)
+            if clock.elapsed - kept >= settings.checkpoint_seconds and checkpoint():
+                kept = clock.elapsed
+        monitor.preview_if_due(context.images, context.progress)
+        if context.progress >= 1 or clock.stopping:
             break
-        monitor.update(context.images, seconds, context.progress)
         factor = lr_factor(settings, context.progress)
         for group, rate in rates:
             group["lr"] = rate * factor
         # Layers that draw for themselves, such as dropout, use torch's own generator.
-        torch.manual_seed(stream(seed, context.step, "layers"))
-        reals, labels = store.batch(order.indices(context.images, settings.batch_size))
+        torch.manual_seed(stream(context.seed, context.step, f"layers {first}"))
+        reals, labels = store.batch(order.indices(context.images, settings.batch_size)[first::stride])
         with blaming(f"step {context.step} of {type(trainer).__name__}"):
             metrics = trainer.step(reals, labels, context)
         context.step += 1
         context.images += settings.batch_size
         ema.update(context.images, settings.batch_size)
         monitor.note(metrics)
-        seconds = time.perf_counter() - start
-    if stop:
+    interrupted = clock.stopping and context.progress < 1
+    if interrupted:
         monitor.watcher.stopping()
-    monitor.update(context.images, seconds, context.progress, last=True)
-    return Outcome(context.images, seconds, interrupted=bool(stop))
+    monitor.finish(context.images, clock.elapsed, context.progress)
+    return Outcome(context.images, clock.elapsed, interrupted)
 
 
 @contextlib.contextmanager

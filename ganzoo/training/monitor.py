@@ -6,17 +6,22 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.errors import TrainingError
-from ganzoo.sampling import write_preview
+from ganzoo.files import replace_file
+from ganzoo.sampling import grid, write_preview
+from ganzoo.training.folder import METRICS
+from ganzoo.training.processes import Processes
+from ganzoo.training.trackers import Trackers
+from ganzoo.training.writer import Writer
 
-METRICS = "metrics.jsonl"
 LOG_SECONDS = 2.0
 PREVIEWS = 20
 """How many sample grids a run writes, evenly over its budget."""
@@ -53,7 +58,10 @@ class Watcher(Protocol):
         """``done`` of ``total`` samples are read."""
 
     def started(self, folder: Path, facts: Mapping[str, str]) -> None:
-        """The run begins, in ``folder``; ``facts`` are for people."""
+        """The run begins or goes on, in ``folder``; ``facts`` are for people."""
+
+    def noticed(self, text: str) -> None:
+        """Something that people should know, in a sentence: where a run goes on, what could not be written."""
 
     def status(self, status: Status) -> None:
         """Progress, every few seconds."""
@@ -69,32 +77,57 @@ class Silent:
 
     def started(self, folder: Path, facts: Mapping[str, str]) -> None: ...
 
+    def noticed(self, text: str) -> None: ...
+
     def status(self, status: Status) -> None: ...
 
     def stopping(self) -> None: ...
 
 
-@dataclass
 class Monitor:
-    """Keeps a run's records in its folder.
+    """Keeps a run's records in its folder, and writes them on a thread of their own.
 
     Metrics are summed on the device and fetched every few seconds, so that no step waits for the device.
 
     Args:
-        folder: The run's folder.
+        folder: The run's folder; None in all processes but the main one, which write nothing.
         preview: Makes the samples to show.
         drawn: Whether they are pictures.
         watcher: Who is told.
+        writer: Who writes.
+        trackers: Where metrics and sheets go besides.
+        processes: Whose metrics are averaged.
+        start: Images and seconds that the run had behind it when it went on.
+        progress: Likewise.
     """
 
-    folder: Path
-    preview: Callable[[], Tensor]
-    drawn: bool
-    watcher: Watcher
-    _sums: dict[str, Tensor] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
-    _last: tuple[float, int] = (0.0, 0)
-    _previewed: int = -1
+    def __init__(
+        self,
+        folder: Path | None,
+        preview: Callable[[], Tensor],
+        *,
+        drawn: bool,
+        watcher: Watcher,
+        writer: Writer,
+        trackers: Trackers,
+        processes: Processes,
+        start: tuple[int, float] = (0, 0.0),
+        progress: float = 0.0,
+    ) -> None:
+        self.folder = folder
+        self.preview = preview
+        self.drawn = drawn
+        self.watcher = watcher
+        self.writer = writer
+        self.trackers = trackers
+        self.processes = processes
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._last = start
+        self._shown = False
+        self._drawn = -1
+        # A run that goes on has drawn what was due before.
+        self._previewed = int(progress * PREVIEWS) if start[0] else -1
 
     def note(self, metrics: Mapping[str, Tensor]) -> None:
         """Add one step's metrics to the sums."""
@@ -106,35 +139,85 @@ class Monitor:
                 self._sums[name] = value.clone()
                 self._counts[name] = 1
 
-    def update(self, images: int, seconds: float, progress: float, *, last: bool = False) -> None:
-        """Write what is due: a line of metrics every few seconds, a sheet of samples every twentieth of the budget.
+    def look(self, images: int, seconds: float, progress: float) -> None:
+        """Write a line of metrics, if the last one is some seconds old.
 
         Raises:
             TrainingError: A metric is not finite.
         """
-        if last or images == 0 or seconds - self._last[0] >= LOG_SECONDS:
+        if not self._shown or seconds - self._last[1] >= LOG_SECONDS:
             self._log(images, seconds, progress)
-        if last or int(progress * PREVIEWS) > self._previewed:
-            self._previewed = int(progress * PREVIEWS)
-            write_preview(self.folder / "samples" / f"{images:010d}", self.preview(), drawn=self.drawn)
+        for error in self.writer.failures():
+            if not isinstance(error, OSError):
+                raise error
+            self.watcher.noticed(f"could not be written: {error}; training goes on, and what comes next is tried again")
+
+    def preview_if_due(self, images: int, progress: float) -> None:
+        """Draw a sheet of samples at every twentieth of the budget."""
+        if int(progress * PREVIEWS) > self._previewed:
+            self._preview(images, progress)
+
+    def finish(self, images: int, seconds: float, progress: float) -> None:
+        """The last line and the last sheet."""
+        if self._sums or images != self._last[0]:
+            self._log(images, seconds, progress)
+        if images != self._drawn:
+            self._preview(images, progress)
+
+    def _preview(self, images: int, progress: float) -> None:
+        self._previewed = int(progress * PREVIEWS)
+        self._drawn = images
+        if self.folder is not None:
+            self.writer.submit(self._write_preview, self.folder / "samples" / f"{images:010d}", self.preview().cpu(), images)
+
+    def _write_preview(self, stem: Path, samples: Tensor, images: int) -> None:
+        write_preview(stem, samples, drawn=self.drawn)
+        if self.drawn:
+            sheet = np.asarray(grid(samples))
+            self.trackers.log_sheet(sheet.reshape(*sheet.shape[:2], -1), images)
 
     def _log(self, images: int, seconds: float, progress: float) -> None:
+        self._shown = True
         names = list(self._sums)
-        means = torch.stack([self._sums[n].float() / self._counts[n] for n in names]).tolist() if names else []
-        metrics = dict(zip(names, means, strict=True))
+        means = torch.stack([self._sums[n].float() / self._counts[n] for n in names]) if names else torch.empty(0)
+        metrics = dict(zip(names, self.processes.mean(means).tolist() if names else [], strict=True))
         self._sums, self._counts = {}, {}
-        before, seen = self._last
+        seen, before = self._last
         rate = (images - seen) / (seconds - before) if seconds > before else 0.0
-        self._last = (seconds, images)
-        if metrics:
-            finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}
+        self._last = (images, seconds)
+        finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}
+        if metrics and self.folder is not None:
             row = {"images": images, "seconds": round(seconds, 3), "images_per_second": round(rate, 1), "time": time.time()}
-            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**row, **finite}) + "\n")
-            if broken := [n for n, v in finite.items() if v is None]:
-                raise TrainingError(
-                    f"training diverged: {broken[0]} is not finite after {images} images",
-                    hint="lower the learning rate (-o lr=…) or strengthen the penalty; the samples until then are in "
-                    f"{self.folder / 'samples'}",
-                )
+            self.writer.submit(self._write_row, self.folder / METRICS, {**row, **finite}, images)
+        if broken := [n for n, v in finite.items() if v is None]:
+            raise TrainingError(
+                f"training diverged: {broken[0]} is not finite after {images} images",
+                hint="lower the learning rate (-o lr=…) or strengthen the penalty"
+                + (f"; the samples until then are in {self.folder / 'samples'}" if self.folder else ""),
+            )
         self.watcher.status(Status(images, rate, seconds, progress, metrics))
+
+    def _write_row(self, path: Path, row: Mapping[str, float | None], images: int) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self.trackers.log({name: value for name, value in row.items() if value is not None and name != "images"}, images)
+
+
+def cut_records(folder: Path, images: int) -> None:
+    """Remove what a run's records say of the time after ``images``, which is about to come once more."""
+    path = folder / METRICS
+    if path.exists():
+        kept = [line for line in path.read_bytes().splitlines(keepends=True) if _images(line) <= images]
+        with replace_file(path) as beside:
+            beside.write_bytes(b"".join(kept))
+    for sheet in (folder / "samples").glob("[0-9]*.*"):
+        if sheet.stem.isdecimal() and int(sheet.stem) > images:
+            sheet.unlink()
+
+
+def _images(line: bytes) -> float:
+    """Of a row of metrics; infinite for one that was cut short."""
+    try:
+        return float(json.loads(line)["images"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,55 +17,67 @@ from ganzoo import __version__, plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
-from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
+from ganzoo.errors import GanzooError, ModelError, PluginError, TrainingError, UsageError
 from ganzoo.factory import build_networks, count_parameters
 from ganzoo.files import replace_folder, write_json
 from ganzoo.interfaces import Generator, Trainer
-from ganzoo.pretrained import FORMAT, ModelConfig, make_config, save, tensors_of
+from ganzoo.pretrained import FORMAT, ModelConfig, find, make_config, read_config, save, tensors_of
 from ganzoo.registry import Origin
 from ganzoo.sampling import can_be_drawn, write_preview
+from ganzoo.training.checkpoint import Checkpoints
+from ganzoo.training.clock import Clock, Decision, Journal
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.ema import EMA
-from ganzoo.training.loop import Budget, Outcome, blaming, run_loop, stop_signals, stream
-from ganzoo.training.monitor import METRICS, Monitor, Silent, Watcher
-from ganzoo.training.precision import choose_device, choose_precision
+from ganzoo.training.folder import METRICS, RUNS, RunFolder, check_folder, run_folder
+from ganzoo.training.loop import Outcome, Step, blaming, run_loop, stop_signals, stream
+from ganzoo.training.monitor import Monitor, Silent, Watcher, cut_records
+from ganzoo.training.precision import PRECISIONS, TOLERANCE, TRIAL_BATCH, Precision, choose_precision, disagreements
+from ganzoo.training.processes import Processes, join
+from ganzoo.training.state import Snapshot, capture, restore
+from ganzoo.training.trackers import Trackers, check_trackers
+from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
 PREVIEW_SEEDS = tuple(range(64))
-RUNS = Path("runs")
-"""Where runs go that are given no folder."""
+JOURNAL = "clock.jsonl"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run that is ready to start: data read, networks built, nothing written."""
+    """A run that is ready to start or to go on: data read, networks built, nothing written."""
 
     config: RunConfig
     store: Store
-    networks: dict[str, nn.Module]
     trainer: Trainer
     ema: EMA
-    device: torch.device
-    precision: torch.dtype
+    processes: Processes
     folder: Path | None
+    trackers: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Every network by role."""
+        return self.trainer.networks
 
     def describe(self) -> dict[str, Json]:
         """The resolved configuration and the networks' sizes, as plain data."""
         parameters = {role: count_parameters(network) for role, network in self.networks.items()}
         return {**self.config.to_json(), "dataset": self.store.describe(), "parameters": parameters}
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, precision: torch.dtype) -> dict[str, str]:
         """The run in a few words, for people."""
         sizes = ", ".join(f"{role} {count_parameters(n):,}" for role, n in self.networks.items())
-        c = self.config
-        limits = [f"{c.budget_seconds:g} s"] if c.budget_seconds else []
-        limits += [f"{_budget(c).images:,} images"] if _budget(c).images else []
+        c, count = self.config, self.processes.count
+        limits = [f"{c.budget.seconds:g} s"] if c.budget.seconds else []
+        limits += [f"{c.budget.images:,} images"] if c.budget.images else []
+        threads = f"{torch.get_num_threads()} threads"
         return {
             "variant": f"{c.variant.name}, preset {c.preset}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}",
             "parameters": sizes,
             "budget": " or ".join(limits),
-            "device": f"{self.device}, {str(self.precision).removeprefix('torch.')}, {torch.get_num_threads()} threads",
+            "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
+            + (f" in each of {count} processes" if count > 1 else ""),
         }
 
 
@@ -80,6 +91,7 @@ class Run:
         images: Real samples shown to the discriminator.
         seconds: Seconds trained.
         interrupted: Whether it was stopped before its budget was spent.
+        resumed: Images shown when it went on; 0 if it began anew.
     """
 
     folder: Path
@@ -87,6 +99,7 @@ class Run:
     images: int
     seconds: float
     interrupted: bool
+    resumed: int = 0
 
 
 def train(
@@ -100,10 +113,17 @@ def train(
     images: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    precision: Precision = "auto",
+    compile: bool = False,  # noqa: A002 - torch's own word for it
     out: str | Path | None = None,
+    fresh: bool = False,
+    log: Sequence[str] = (),
     watcher: Watcher | None = None,
 ) -> Run:
     """Train a variant and save it: ``ganzoo.train("dcgan", budget_seconds=240)``.
+
+    The same call goes on with a run that was stopped, or that a larger budget now gives more time, as if it had never
+    stopped: bit by bit, on the same machine. One that is done is returned as it is.
 
     Args:
         variant: A name from ``ganzoo list``.
@@ -115,7 +135,13 @@ def train(
         images: Images to train; with both, whichever comes first; with neither, the preset's.
         seed: Of everything random.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` …
-        out: The run's folder, new or empty; by default a new one under ``runs/``.
+        precision: ``fp32``, ``bf16`` (networks run in bfloat16; weights, losses and penalties stay in float32), or ``auto``:
+            bf16 where the device has it and a trial of both agrees.
+        compile: Let ``torch.compile`` make the networks faster; it pays on GPUs and takes a while to begin with.
+        out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
+            the same run or else a new one.
+        fresh: Begin anew. What is in ``out`` is then removed; without ``out``, a new folder is made.
+        log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
         watcher: Who follows the run.
 
     Raises:
@@ -132,30 +158,43 @@ def train(
         seed=seed,
         budget_seconds=budget_seconds,
         budget_images=images,
+        precision=precision,
+        compile=compile,
     )
     # The caller's own random numbers are none of a run's business.
     with torch.random.fork_rng():
-        return execute(prepare(config, device=device, out=out, watcher=watcher), watcher=watcher)
+        prepared = prepare(config, device=device, out=out, log=log, watcher=watcher)
+        return execute(prepared, fresh=fresh, watcher=watcher)
 
 
 def prepare(
-    config: RunConfig, *, device: str = "auto", out: str | Path | None = None, watcher: Watcher | None = None
+    config: RunConfig,
+    *,
+    device: str = "auto",
+    out: str | Path | None = None,
+    log: Sequence[str] = (),
+    watcher: Watcher | None = None,
 ) -> Prepared:
     """Read the data and build the networks and the trainer. Writes nothing.
 
     Args:
         config: What to train.
-        device, out: As for :func:`train`.
+        device, out, log: As for :func:`train`.
         watcher: Told as data is read.
 
     Raises:
         UsageError, DataError, PluginError: As :func:`train`.
     """
-    where = choose_device(device)
     check_folder(Path(out) if out is not None else RUNS / "new")
+    check_trackers(log)
+    processes = join(device)
+    if config.loop.batch_size % processes.count:
+        raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")
     registry = plugins.load().registry
-    decoding = (watcher or Silent()).decoding
-    store = open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
+    decoding = (watcher if watcher and processes.is_main else Silent()).decoding
+    store = processes.in_turn(
+        lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
+    )
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -164,11 +203,12 @@ def prepare(
         value_range=store.value_range,
     )
     for network in networks.values():
-        network.to(where).train()
+        network.to(processes.device).train()
         for module in network.modules():
             # Pictures' convolutions run faster with channels last.
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.to(memory_format=torch.channels_last)
+    processes.synchronise(networks.values())
     trainer: Trainer = config.parts["trainer"].build(
         "trainer",
         networks=networks,
@@ -177,7 +217,7 @@ def prepare(
     )
     ema = rehearse_saving(config, networks)
     folder = Path(out) if out is not None else None
-    prepared = Prepared(config, store.to(where), networks, trainer, ema, where, choose_precision(where), folder)
+    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, tuple(log))
     try:
         describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
     except ModelError as error:
@@ -205,58 +245,183 @@ def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA
     return ema
 
 
-def execute(prepared: Prepared, *, watcher: Watcher | None = None) -> Run:
-    """Train, and leave a model folder in the run's folder.
+def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None = None) -> Run:
+    """Train, or go on training, and leave a model folder in the run's folder.
 
-    Ctrl-C or SIGTERM ends training after the step; the model is saved all the same. A second one ends everything at once.
+    Ctrl-C or SIGTERM ends training after the step; everything is saved all the same. A second one ends it at once.
+
+    Args:
+        prepared: What :func:`prepare` made.
+        fresh: As for :func:`train`.
+        watcher: Who follows the run.
     """
-    watcher = watcher or Silent()
-    with stop_signals() as stop:
-        folder, made = claim_folder(prepared.folder, f"{prepared.config.variant.name}-{prepared.store.name}")
+    processes = prepared.processes
+    watcher = watcher if watcher and processes.is_main else Silent()
+    name = f"{prepared.config.variant.name}-{prepared.store.name}"
+    with stop_signals() as stop, contextlib.ExitStack() as held:
+        folder = None
+        if processes.is_main:
+            folder = held.enter_context(run_folder(prepared.folder, name, prepared.describe(), fresh=fresh))
         try:
-            return _train_in(folder, prepared, watcher, stop)
+            run = _train_in(folder, prepared, watcher, stop)
+            processes.meet()
+            return run
         except BaseException:
             # A run that has nothing to show leaves nothing behind.
-            if not (folder / METRICS).exists():
-                for entry in folder.iterdir():
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-                # Somebody else may have begun to use one of them.
-                with contextlib.suppress(OSError):
-                    for new in made:
-                        new.rmdir()
+            if folder and folder.previous is None and not (folder.path / METRICS).exists():
+                folder.abandon()
             raise
 
 
-def _train_in(folder: Path, prepared: Prepared, watcher: Watcher, stop: Sequence[int]) -> Run:
-    config, trainer, store, ema = prepared.config, prepared.trainer, prepared.store, prepared.ema
+def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, stop: Sequence[int]) -> Run:
+    config, trainer, store, ema, processes = (
+        prepared.config, prepared.trainer, prepared.store, prepared.ema, prepared.processes,
+    )  # fmt: skip
+    past = processes.share(find_past(folder, config, watcher) if folder else None)
+    if past.done:
+        assert past.snapshot is not None
+        images, seconds = past.snapshot.images, past.snapshot.seconds
+        return Run(past.folder, past.folder / "model" / past.done, images, seconds, interrupted=False, resumed=images)
+
+    precision = PRECISIONS[past.precision] if past.precision else settle_precision(prepared, watcher)
+    context = Step(config.seed, processes.device, precision, (processes.rank, processes.count))
+    seconds = 0.0
+    if past.snapshot:
+        context.step, context.images, seconds = past.snapshot.step, past.snapshot.images, past.snapshot.seconds
+        try:
+            restore(past.snapshot, trainer, ema)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise TrainingError(f"the checkpoint is of another run: {error}", hint="begin anew: --fresh") from error
+        watcher.noticed(f"going on after {context.images:,} images")
+    processes.lead(trainer.optimizers.values())
+    if config.compile:
+        for network in trainer.networks.values():
+            network.compile()
+
     drawn = can_be_drawn(store.sample_shape, store.value_range)
-    write_json(folder / "config.json", prepared.describe())
     reals, labels = store.batch(Order(len(store), config.seed).indices(0, min(len(PREVIEW_SEEDS), len(store))))
-    write_preview(folder / "reals", reals, drawn=drawn)
     seeds = PREVIEW_SEEDS[: len(reals)]
+    described = {**prepared.describe(), "precision": next(name for name, p in PRECISIONS.items() if p is precision)}
+    path = folder.path if folder else None
+    if path:
+        write_json(path / "config.json", described)
+        cut_records(path, context.images)
+        write_preview(path / "reals", reals, drawn=drawn)
+    watcher.started(past.folder, prepared.facts(precision))
 
     def preview() -> Tensor:
         with blaming(f"drawing samples of {config.variant.name!r}"):
             return trainer.preview(ema.networks, seeds, reals, labels)
 
-    monitor = Monitor(folder, preview, drawn, watcher)
-    watcher.started(folder, prepared.facts())
-    outcome = run_loop(
-        trainer,
-        store,
-        ema,
-        monitor,
+    checkpoints = Checkpoints(past.folder / "checkpoints", config.loop.checkpoints)
+    clock = Clock(
+        config.budget,
         stop,
-        settings=config.loop,
-        budget=_budget(config),
-        seed=config.seed,
-        device=prepared.device,
-        precision=prepared.precision,
+        processes,
+        seconds=seconds,
+        decisions=past.decisions,
+        journal=Journal(path / JOURNAL) if path and config.budget.seconds else None,
     )
-    with replace_folder(folder / "model") as beside:
-        save(beside, describe_model(prepared, outcome), ema.networks)
-        samples = write_preview(beside / "samples", monitor.preview(), drawn=drawn)
-    return Run(folder, folder / "model" / samples.name, outcome.images, outcome.seconds, interrupted=bool(stop))
+
+    def snapshot() -> Snapshot:
+        return capture(trainer, ema, step=context.step, images=context.images, seconds=clock.decided)
+
+    with Writer() as writer:
+        trackers = Trackers(prepared.trackers if path else (), past.folder, described, context.images)
+        saving: list[Future[Any]] = []
+
+        def checkpoint() -> bool:
+            if path and not all(job.done() for job in saving):
+                return False
+            saving[:] = [writer.submit(checkpoints.save, snapshot())] if path else []
+            return True
+
+        monitor = Monitor(
+            path,
+            preview,
+            drawn=drawn,
+            watcher=watcher,
+            writer=writer,
+            trackers=trackers,
+            processes=processes,
+            start=(context.images, seconds),
+            progress=config.budget.progress(seconds, context.images),
+        )
+        outcome = run_loop(
+            trainer, store, ema, monitor, clock, context, settings=config.loop, checkpoint=checkpoint
+        )  # fmt: skip
+        writer.submit(trackers.finish)
+    for failure in writer.failures():
+        watcher.noticed(f"could not be written: {failure}")
+    if path is None:
+        return Run(past.folder, past.folder / "model", outcome.images, outcome.seconds, outcome.interrupted, context.images)
+    try:
+        checkpoints.save(snapshot())
+        with replace_folder(path / "model") as beside:
+            save(beside, describe_model(prepared, outcome), ema.networks)
+            samples = write_preview(beside / "samples", preview(), drawn=drawn)
+    except OSError as error:
+        raise TrainingError(
+            f"the run could not be saved: {error}", hint="make room; the same command then goes on from its last checkpoint"
+        ) from error
+    resumed = past.snapshot.images if past.snapshot else 0
+    return Run(path, path / "model" / samples.name, outcome.images, outcome.seconds, outcome.interrupted, resumed)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is there of a run that may go on.
+
+    Attributes:
+        folder: The run's folder.
+        snapshot: Where it goes on from; None for the beginning.
+        decisions: What time decided from there on.
+        precision: What it was trained in; None if that is still to be chosen.
+        done: The name of its samples' file, if it needs nothing more.
+    """
+
+    folder: Path
+    snapshot: Snapshot | None = None
+    decisions: tuple[Decision, ...] = ()
+    precision: str | None = None
+    done: str | None = None
+
+
+def find_past(folder: RunFolder, config: RunConfig, watcher: Watcher) -> Past:
+    """What the main process finds in the run's folder.
+
+    Raises:
+        TrainingError: There are checkpoints, and all are damaged.
+    """
+    path = folder.path
+    if folder.previous is None:
+        return Past(path)
+    precision = folder.previous["precision"]
+    snapshot = Checkpoints(path / "checkpoints").load(lambda text: watcher.noticed(f"{text}; the one before is used"))
+    decisions = tuple(Journal(path / JOURNAL).after(snapshot.step if snapshot else 0)) if config.budget.seconds else ()
+    done = None
+    if snapshot and config.budget.progress(snapshot.seconds, snapshot.images) >= 1:
+        with contextlib.suppress(ModelError):
+            if read_config(find(path / "model")).training["images"] == snapshot.images:
+                done = next((p.name for p in (path / "model").glob("samples.*")), None)
+    return Past(path, snapshot, decisions, precision, done)
+
+
+def settle_precision(prepared: Prepared, watcher: Watcher) -> torch.dtype:
+    """The precision asked for; float32, with a word of why, where bf16 turns out to compute something else."""
+    config, processes, store = prepared.config, prepared.processes, prepared.store
+    chosen = choose_precision(processes.device) if config.precision == "auto" else PRECISIONS[config.precision]
+    if chosen is torch.float32:
+        return chosen
+    count = min(TRIAL_BATCH * processes.count, config.loop.batch_size, len(store))
+    reals, labels = store.batch(Order(len(store), config.seed).indices(0, count)[processes.rank :: processes.count])
+    with blaming(f"a trial step of {type(prepared.trainer).__name__}"):
+        found = disagreements(prepared.trainer, reals, labels)
+    worst = dict(zip(found, processes.largest(found.values()), strict=True))
+    if wrong := [f"{role} {error:.0%}" for role, error in worst.items() if error > TOLERANCE]:
+        watcher.noticed(f"trained in float32: here, gradients in bfloat16 are off by {', '.join(wrong)}")
+        return torch.float32
+    return chosen
 
 
 def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
@@ -269,7 +434,8 @@ def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
         "images": outcome.images,
         "seconds": round(outcome.seconds, 1),
         "interrupted": outcome.interrupted,
-        "device": prepared.facts()["device"],
+        "device": prepared.processes.device.type,
+        "processes": prepared.processes.count,
         "torch": torch.__version__,
         "dataset": store.describe(),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
@@ -299,50 +465,5 @@ def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
     )
 
 
-def check_folder(folder: Path) -> None:
-    """Raise UsageError unless a run can be written to ``folder``: new or empty, under a folder that can be written to."""
-    if folder.is_dir():
-        if any(folder.iterdir()):
-            raise UsageError(f"{str(folder)!r} is not empty", hint="name another folder: --out DIR")
-        parent = folder
-    elif folder.exists() or folder.is_symlink():
-        raise UsageError(f"{str(folder)!r} is not a folder", hint="name another: --out DIR")
-    else:
-        parent = next(p for p in folder.absolute().parents if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
-
-
-def claim_folder(out: Path | None, name: str) -> tuple[Path, list[Path]]:
-    """Take a folder for one run and no other: ``out``, or the first of ``runs/name``, ``runs/name-2``, … that is new.
-
-    Returns:
-        The folder, and those of it and its parents that had to be made, innermost first.
-
-    Raises:
-        UsageError: ``out`` is in use, or cannot be written to.
-    """
-    number = 1
-    while True:
-        folder = out or RUNS / (name if number == 1 else f"{name}-{number}")
-        number += 1
-        made = [p for p in (folder, *folder.parents) if not p.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=out is not None)
-            if out is not None:
-                check_folder(out)
-            (folder / "config.json").open("x").close()
-        except FileExistsError:
-            if out is not None:
-                raise UsageError(f"another run has just taken {str(out)!r}", hint="name another folder: --out DIR") from None
-        else:
-            return folder, made
-
-
 def _plugin(origin: Origin) -> dict[str, str]:
     return {"distribution": origin.distribution, "version": origin.version}
-
-
-def _budget(config: RunConfig) -> Budget:
-    given = config.budget_seconds is not None or config.budget_images is not None
-    return Budget(config.budget_seconds, config.budget_images if given else config.loop.images)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
@@ -13,8 +14,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ganzoo.errors import UsageError
-from ganzoo.interfaces import Critique, Loss, Penalty, StepContext, Trainer
+from ganzoo.interfaces import Critique, Loss, Noise, Penalty, StepContext, Trainer
 from ganzoo.training.optimizers import create_optimizer
+
+Losses: TypeAlias = tuple[Tensor, dict[str, Tensor]]
+"""A loss, and detached metrics by name."""
 
 
 class AlternatingTrainer(Trainer):
@@ -25,6 +29,8 @@ class AlternatingTrainer(Trainer):
         loss: What both play on.
         penalties: Terms of the discriminator's update, by name.
         n_critic: Discriminator updates per generator update.
+        accumulate: Go through a batch in so many parts, one after another, and add up their gradients: as many times less
+            memory, and the same result but for layers that look at a whole batch, such as batch norm.
         optimizer: Its name: ``adam``, ``adamw``, ``sgd``, ``rmsprop``, or any that timm knows.
         lr: Learning rate.
         discriminator_lr: The discriminator's, where it differs.
@@ -40,6 +46,7 @@ class AlternatingTrainer(Trainer):
         penalties: Mapping[str, Penalty],
         *,
         n_critic: PositiveInt = 1,
+        accumulate: PositiveInt = 1,
         optimizer: str = "adam",
         lr: PositiveFloat = 2e-4,
         discriminator_lr: PositiveFloat | None = None,
@@ -51,6 +58,7 @@ class AlternatingTrainer(Trainer):
         self.loss = loss
         self.penalties = dict(penalties)
         self.n_critic = n_critic
+        self.accumulate = accumulate
         options: dict[str, Any] = {"betas": betas, "momentum": momentum, "weight_decay": weight_decay}
         for role, rate in (("generator", lr), ("discriminator", discriminator_lr or lr)):
             self.optimizers[role] = create_optimizer(optimizer, self.networks[role], lr=rate, **options)
@@ -65,44 +73,75 @@ class AlternatingTrainer(Trainer):
             raise UsageError("a finite difference of logits is all noise under dropout", hint="for example: --penalty r1")
 
     def step(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> Mapping[str, Tensor]:
-        generator = self.networks["generator"]
+        parts = split(reals, labels, self.accumulate)
         both_learn = (context.step + 1) % self.n_critic == 0
-        # Where the generator learns too, it learns from the samples that the discriminator has just been shown.
-        with context.autocast(), torch.set_grad_enabled(both_learn):
-            fakes = generator(context.latents(generator, len(reals), "latents"), labels).float()
-        metrics = self.step_discriminator(reals, fakes.detach(), labels, context)
-        return metrics | self.step_generator(reals, fakes, labels, context) if both_learn else metrics
+        # Where the generator learns too, it learns from the samples that the discriminator has just been shown. The graphs
+        # of several parts would not fit in memory, or there would be no parts: there, the same samples are made again.
+        shared = both_learn and len(parts) == 1
+        shown: list[Tensor] = []
 
-    def step_discriminator(
-        self, reals: Tensor, fakes: Tensor, labels: Tensor | None, context: StepContext
+        def discriminator_loss(part: Part) -> Losses:
+            with torch.set_grad_enabled(shared):
+                shown[:] = [self.generate(part, context)]
+            return self.discriminator_loss(part, shown[0].detach(), context)
+
+        def generator_loss(part: Part) -> Losses:
+            return self.generator_loss(part, shown[0] if shared else self.generate(part, context), context)
+
+        metrics = self.descend("discriminator", parts, discriminator_loss, context)
+        if both_learn:
+            with frozen(self.networks["discriminator"]):
+                metrics |= self.descend("generator", parts, generator_loss, context)
+        return metrics
+
+    def descend(
+        self, name: str, parts: Sequence[Part], loss_of: Callable[[Part], Losses], context: StepContext
     ) -> dict[str, Tensor]:
-        """Update the discriminator on real samples and as many generated ones."""
+        """One step of the optimizer ``name`` down the mean of what ``loss_of`` returns for each part, its metrics with it."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for part in parts:
+            loss, metrics = loss_of(part)
+            context.backward(loss / len(parts) if len(parts) > 1 else loss)
+            sums = {key: sums[key] + value if sums else value for key, value in metrics.items()}
+        optimizer.step()
+        return {key: value / len(parts) for key, value in sums.items()} if len(parts) > 1 else sums
+
+    def generate(self, part: Part, context: StepContext) -> Tensor:
+        """As many generated samples as the part has real ones, in fp32; the same ones whenever it is asked in a step."""
+        generator = self.networks["generator"]
+        latents = part.of(context.noise("latents")).draw(len(part.reals), generator.draw_latents)  # type: ignore[arg-type]
         with context.autocast():
-            real_logits, fake_logits = self.judge(reals, fakes, labels)
+            samples: Tensor = generator(latents, part.labels).float()
+        return samples
+
+    def discriminator_loss(self, part: Part, fakes: Tensor, context: StepContext) -> Losses:
+        """What the discriminator minimises on real samples and as many generated ones, penalties included; and metrics."""
+        with context.autocast():
+            real_logits, fake_logits = self.judge(part.reals, fakes, part.labels)
         loss = self.loss.discriminator(real_logits, fake_logits)
         metrics = {"loss_d": loss.detach(), "real": real_logits.detach().mean(), "fake": fake_logits.detach().mean()}
+        discriminator = self.networks["discriminator"]
         for name, penalty in self.penalties.items():
             if context.step % penalty.interval == 0:
-                rng = context.rng(f"penalty {name}")
-                critique = Critique(self.networks["discriminator"], reals, fakes, real_logits, fake_logits, labels, rng)
+                noise = part.of(context.noise(f"penalty {name}"))
+                critique = Critique(discriminator, part.reals, fakes, real_logits, fake_logits, part.labels, noise)
                 with context.autocast():
                     term = penalty(critique)
                 loss = loss + penalty.weight * penalty.interval * term
                 metrics[name] = term.detach()
-        self.update("discriminator", loss, context)
-        return metrics
+        return loss, metrics
 
-    def step_generator(self, reals: Tensor, fakes: Tensor, labels: Tensor | None, context: StepContext) -> dict[str, Tensor]:
-        """Update the generator, through the samples ``fakes`` that it made, against the discriminator as it stands."""
+    def generator_loss(self, part: Part, fakes: Tensor, context: StepContext) -> Losses:
+        """What the generator minimises, through the samples ``fakes`` that it made; and metrics."""
         discriminator = self.networks["discriminator"]
-        with frozen(discriminator):
-            with context.autocast():
-                with torch.no_grad():
-                    real_logits = discriminator(reals, labels).float() if self.loss.pairs else None
-                fake_logits = discriminator(fakes, labels).float()
-            loss = self.loss.generator(real_logits, fake_logits)
-            self.update("generator", loss, context)
-        return {"loss_g": loss.detach()}
+        with context.autocast():
+            with torch.no_grad():
+                real_logits = discriminator(part.reals, part.labels).float() if self.loss.pairs else None
+            fake_logits = discriminator(fakes, part.labels).float()
+        loss = self.loss.generator(real_logits, fake_logits)
+        return loss, {"loss_g": loss.detach()}
 
     def judge(self, reals: Tensor, fakes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """fp32 logits of both, in one pass unless the discriminator's batch statistics would mix them."""
@@ -113,12 +152,31 @@ class AlternatingTrainer(Trainer):
         logits = discriminator(torch.cat([reals, fakes]), both).float()
         return logits[: len(reals)], logits[len(reals) :]
 
-    def update(self, role: str, loss: Tensor, context: StepContext) -> None:
-        """One optimizer step of ``role`` down ``loss``."""
-        optimizer = self.optimizers[role]
-        optimizer.zero_grad(set_to_none=True)
-        context.backward(loss)
-        optimizer.step()
+
+@dataclass(frozen=True)
+class Part:
+    """Every ``count``-th sample of a batch, from ``index`` on.
+
+    Attributes:
+        reals: ``(N, *sample_shape)``.
+        labels: int64 ``(N,)``, or None.
+    """
+
+    reals: Tensor
+    labels: Tensor | None
+    index: int = 0
+    count: int = 1
+
+    def of(self, noise: Noise) -> Noise:
+        """The part of ``noise`` that belongs to these samples."""
+        return noise.part(self.index, self.count) if self.count > 1 else noise
+
+
+def split(reals: Tensor, labels: Tensor | None, count: int) -> list[Part]:
+    """A batch in ``count`` parts. Raises UsageError if they cannot be equally large."""
+    if len(reals) % count:
+        raise UsageError(f"a step's {len(reals)} samples cannot be cut into accumulate={count} equal parts")
+    return [Part(reals[i::count], None if labels is None else labels[i::count], i, count) for i in range(count)]
 
 
 @contextlib.contextmanager

@@ -173,9 +173,9 @@ def register(registry):
 
 
 def test_images_as_an_option_are_a_budget_like_any_other():
-    assert config(options={"images": 64}, budget_seconds=60).budget_images == 64
-    assert config(options={"images": 64}, budget_images=32).budget_images == 32
-    assert config(budget_seconds=60).budget_images is None
+    assert config(options={"images": 64}, budget_seconds=60).budget.images == 64
+    assert config(options={"images": 64}, budget_images=32).budget.images == 32
+    assert config(budget_seconds=60).budget.images is None
 
 
 SHADOW = """

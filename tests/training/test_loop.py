@@ -8,17 +8,23 @@ from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.errors import TrainingError
 from ganzoo.interfaces import Trainer
-from ganzoo.training.config import LoopSettings
+from ganzoo.training.clock import Clock
+from ganzoo.training.config import Budget, LoopSettings
 from ganzoo.training.ema import EMA
-from ganzoo.training.loop import Budget, Step, lr_factor, run_loop, stop_signals, stream
+from ganzoo.training.loop import Step, lr_factor, run_loop, stop_signals, stream
 from ganzoo.training.monitor import Monitor, Silent
+from ganzoo.training.processes import Processes
+from ganzoo.training.trackers import Trackers
+from ganzoo.training.writer import Writer
+
+ALONE = Processes(1, 0, torch.device("cpu"))
 
 
 def test_random_numbers_belong_to_seed_step_and_purpose():
     def draw(seed, step, purpose):
         context = Step(seed, torch.device("cpu"), torch.float32)
         context.step = step
-        return torch.rand(4, generator=context.rng(purpose)).tolist()
+        return context.noise(purpose).uniform(4).tolist()
 
     assert draw(1, 2, "a") == draw(1, 2, "a")
     assert (
@@ -76,24 +82,29 @@ class Recorder(Trainer):
         return {}
 
 
-def looped(tmp_path, trainer, seed=0, precision=torch.float32, **settings):
+def looped(tmp_path, trainer, seed=0, precision=torch.float32, stop=(), checkpoint=lambda: True, share=(0, 1), **settings):
     store = Store("numbers", torch.arange(10.0).reshape(10, 1))
-    monitor = Monitor(tmp_path, lambda: torch.zeros(1, 1), False, Silent())
-    ema = EMA({"generator": trainer.networks["generator"]}, 0)
-    device = torch.device("cpu")
-    given = LoopSettings(batch_size=5, **settings)
-    return run_loop(
-        trainer,
-        store,
-        ema,
-        monitor,
-        [],
-        settings=given,
-        budget=Budget(images=40),
-        seed=seed,
-        device=device,
-        precision=precision,
-    )
+    budget = Budget(images=40)
+    with Writer() as writer:
+        monitor = Monitor(
+            tmp_path,
+            lambda: torch.zeros(1, 1),
+            drawn=False,
+            watcher=Silent(),
+            writer=writer,
+            trackers=Trackers((), tmp_path, {}, 0),
+            processes=ALONE,
+        )
+        return run_loop(
+            trainer,
+            store,
+            EMA({"generator": trainer.networks["generator"]}, 0),
+            monitor,
+            Clock(budget, stop),
+            Step(seed, torch.device("cpu"), precision, share),
+            settings=LoopSettings(batch_size=5, **settings),
+            checkpoint=checkpoint,
+        )
 
 
 def test_every_step_gets_the_rate_of_its_time(tmp_path):
@@ -115,7 +126,7 @@ def test_every_epoch_shows_every_sample_in_the_order_of_the_seed(tmp_path):
 def test_layers_that_draw_for_themselves_are_seeded_at_every_step(tmp_path):
     trainer = Recorder()
     looped(tmp_path, trainer, seed=3)
-    assert trainer.layers == [stream(3, step, "layers") for step in range(8)]
+    assert trainer.layers == [stream(3, step, "layers 0") for step in range(8)]
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -128,3 +139,38 @@ def test_networks_run_in_the_chosen_precision(tmp_path, precision):
 def test_a_trainer_that_fails_is_named(tmp_path):
     with pytest.raises(TrainingError, match=r"step 3 of Recorder failed: ZeroDivisionError: first line \("):
         looped(tmp_path, Recorder(fails_at=3))
+
+
+def test_somebody_who_asks_to_stop_is_heard_before_the_next_step(tmp_path):
+    stop = []
+
+    class Asks(Recorder):
+        def step(self, reals, labels, context):
+            if context.step == 4:
+                stop.append(15)
+            return super().step(reals, labels, context)
+
+    outcome = looped(tmp_path, Asks(), stop=stop)
+    assert (outcome.images, outcome.interrupted) == (25, True)
+
+
+def test_checkpoints_come_by_the_clock_and_are_asked_for_again_where_the_last_one_is_not_done(tmp_path):
+    asked = []
+
+    def checkpoint():
+        asked.append(len(asked))
+        return len(asked) != 1
+
+    looped(tmp_path, Recorder(), checkpoint=checkpoint, checkpoint_seconds=1e-9)
+    assert len(asked) > 2
+    looped(tmp_path, Recorder(), checkpoint=lambda: pytest.fail("long before it is due"), checkpoint_seconds=1e9)
+
+
+def test_processes_share_out_a_batch(tmp_path):
+    alone, first, second = Recorder(), Recorder(), Recorder()
+    looped(tmp_path / "a", alone)
+    looped(tmp_path / "b", first, share=(0, 2))
+    looped(tmp_path / "c", second, share=(1, 2))
+    batches = [alone.samples[i : i + 5] for i in range(0, 40, 5)]
+    assert first.samples == [x for batch in batches for x in batch[0::2]]
+    assert second.samples == [x for batch in batches for x in batch[1::2]]

@@ -8,10 +8,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import ganzoo
-from ganzoo import plugins
 from ganzoo.errors import ModelError, PluginError, TrainingError, UsageError
-from ganzoo.training.config import resolve
-from ganzoo.training.run import PREVIEW_SEEDS, execute, prepare
+from ganzoo.training.run import PREVIEW_SEEDS
 
 TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
 
@@ -31,7 +29,8 @@ def run(tmp_path_factory):
 
 
 def test_the_folder_of_a_run(run):
-    assert {p.name for p in run.folder.iterdir()} == {"config.json", "metrics.jsonl", "model", "reals.png", "samples"}
+    files = {"config.json", "metrics.jsonl", "model", "reals.png", "samples", "checkpoints"}
+    assert {p.name for p in run.folder.iterdir() if p.name != ".lock"} == files
     assert {p.name for p in (run.folder / "model").iterdir()} == {"config.json", "model.safetensors", "samples.png"}
     assert run.images == 320
     assert not run.interrupted
@@ -107,10 +106,12 @@ def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path):
         train(tmp_path, data="/no/such/data")
 
 
-def test_runs_without_a_name_get_one_each(tmp_path, monkeypatch):
+def test_runs_without_a_name_get_one_each_and_the_same_run_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = [train(None).folder.name for _ in range(2)]
-    assert names == ["dcgan-fashion-mnist-10k", "dcgan-fashion-mnist-10k-2"]
+    runs = [train(None), train(None, seed=1), train(None), train(None, fresh=True), train(None, seed=1)]
+    names = [run.folder.name.removeprefix("dcgan-fashion-mnist-10k") for run in runs]
+    assert names == ["", "-2", "", "-3", "-2"]
+    assert [run.resumed for run in runs] == [0, 0, 64, 0, 64]
 
 
 def test_a_watcher_is_told(tmp_path):
@@ -122,6 +123,9 @@ def test_a_watcher_is_told(tmp_path):
 
         def started(self, folder, facts):
             told.append("started")
+
+        def noticed(self, text):
+            told.append(text)
 
         def status(self, status):
             told.append(status.images)
@@ -178,18 +182,6 @@ def test_networks_that_make_pictures_refuse_what_has_no_bounds(tmp_path, variant
     np.save(tmp_path / "x.npy", np.zeros((10, 1, 28, 28), "f4"))
     with pytest.raises(UsageError, match="without bounds"):
         train(tmp_path / "run", variant, data=str(tmp_path / "x.npy"))
-
-
-def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    first = prepare(resolve(plugins.load().registry, "dcgan", options=TINY, budget_images=32), device="cpu")
-    second = prepare(resolve(plugins.load().registry, "dcgan", options=TINY, budget_images=32), device="cpu")
-    assert execute(first).folder != execute(second).folder
-    named = [prepare(first.config, device="cpu", out="same") for _ in range(2)]
-    execute(named[0])
-    with pytest.raises(UsageError, match="not empty"):
-        execute(named[1])
-    assert (tmp_path / "same" / "model" / "model.safetensors").exists()
 
 
 def test_a_run_that_never_took_a_step_leaves_nothing(tmp_path, monkeypatch):

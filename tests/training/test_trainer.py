@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UnknownNameError, UsageError
-from ganzoo.interfaces import Discriminator, Generator, Penalty, StepContext
+from ganzoo.interfaces import Discriminator, Generator, Noise, Penalty, StepContext
 from ganzoo.losses import NonSaturating, Relativistic, Wasserstein
 from ganzoo.penalties import R1, FiniteDifference, GradientPenalty
 from ganzoo.training.optimizers import create_optimizer
@@ -17,8 +17,8 @@ class Context(StepContext):
         self.step = self.images = 0
         self.progress = 0.0
 
-    def rng(self, purpose):
-        return torch.Generator().manual_seed(hash((self.step, purpose)) % 2**32)
+    def noise(self, purpose):
+        return Noise(hash((self.step, purpose)) % 2**32)
 
     def autocast(self):
         return nullcontext()
@@ -187,10 +187,33 @@ def test_every_purpose_has_random_numbers_of_its_own():
     asked = []
 
     class Listening(Context):
-        def rng(self, purpose):
+        def noise(self, purpose):
             asked.append(purpose)
-            return super().rng(purpose)
+            return super().noise(purpose)
 
     penalties = {"fd": FiniteDifference(), "gp": GradientPenalty()}
     trainer(penalties=penalties).step(torch.randn(4, 3), None, Listening())
     assert len(asked) == len(set(asked)) == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"n_critic": 2}], ids=str)
+@pytest.mark.parametrize("parts", [2, 4])
+def test_a_batch_in_parts_gives_the_result_of_the_whole(parts, options):
+    def after(accumulate):
+        penalties = {"fd": FiniteDifference(share=0.5), "gp": GradientPenalty(), "r1": R1()}
+        t = trainer(Relativistic(), penalties=penalties, accumulate=accumulate, optimizer="sgd", lr=1e-3, **options)
+        torch.manual_seed(1)
+        metrics = steps(t, 4, batch=16)
+        return t, metrics
+
+    (whole, expected), (cut, found) = after(1), after(parts)
+    for role, network in whole.networks.items():
+        for a, b in zip(network.parameters(), cut.networks[role].parameters(), strict=True):
+            torch.testing.assert_close(a, b)
+    assert {k: v.item() for k, v in found.items()} == pytest.approx({k: v.item() for k, v in expected.items()}, rel=1e-4)
+    assert max(cut.networks["discriminator"].batches) < max(whole.networks["discriminator"].batches)
+
+
+def test_a_batch_that_cannot_be_cut_is_refused():
+    with pytest.raises(UsageError, match="accumulate=3"):
+        steps(trainer(accumulate=3), 1, batch=4)

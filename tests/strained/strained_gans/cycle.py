@@ -91,11 +91,6 @@ class CycleTrainer(Trainer):
             self.update("generators", loss_g + self.cycle * cycle, context)
         return {"loss_d": loss_d.detach(), "loss_g": loss_g.detach(), "cycle": cycle.detach()}
 
-    def update(self, name: str, loss: Tensor, context: StepContext) -> None:
-        self.optimizers[name].zero_grad()
-        context.backward(loss)
-        self.optimizers[name].step()
-
     def preview(self, networks: Mapping[str, nn.Module], seeds: Sequence[int], reals: Tensor, labels: Tensor | None) -> Tensor:
         """Every real picture, translated into the other domain."""
         there, back = (networks[role].sample(latents=reals) for role in ("generator", "generator_back"))

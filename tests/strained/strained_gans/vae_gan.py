@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
@@ -57,7 +56,7 @@ class VAEGANTrainer(AlternatingTrainer):
     def step_autoencoder(self, reals: Tensor, context: StepContext) -> dict[str, Tensor]:
         with context.autocast():
             mean, log_variance = self.networks["encoder"](reals)
-            noise = torch.randn(mean.shape, generator=context.rng("encoder"), device=mean.device)
+            noise = context.noise("encoder").normal(len(mean), *mean.shape[1:])
             decoded = self.networks["generator"](mean + noise * (log_variance / 2).exp())
         mean, log_variance = mean.float(), log_variance.float()
         terms = {

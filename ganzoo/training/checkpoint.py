@@ -1,0 +1,147 @@
+"""Checkpoints: one folder each, whole or not there, and never unpickled.
+
+A folder holds a safetensors file for each kind of tensor, ``state.json`` for the rest, and ``manifest.json`` with the size
+and the SHA-256 of every other file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ganzoo.errors import TrainingError
+from ganzoo.files import replace_folder, write_json
+from ganzoo.training.state import Snapshot
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+STATE = "state.json"
+
+
+class DamagedError(TrainingError):
+    """A checkpoint is not what was written."""
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: Where they are; it need not exist.
+        keep: How many of the newest stay. The one with the best (lowest) score stays too.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def save(self, snapshot: Snapshot, score: float | None = None) -> Path:
+        """Write one, and remove those that need not be kept any longer.
+
+        Raises:
+            OSError: It cannot be written; those before it are as they were.
+        """
+        path = self.folder / f"{snapshot.images:012d}"
+        with replace_folder(path) as beside:
+            for file, tensors in snapshot.tensors.items():
+                try:
+                    save_file(tensors, beside / f"{file}.safetensors")
+                except SafetensorError as error:
+                    raise OSError(f"cannot write {path}: {error}") from error
+            state = {"step": snapshot.step, "images": snapshot.images, "seconds": snapshot.seconds, "score": score}
+            write_json(beside / STATE, {**state, **snapshot.rest})
+            files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(beside.iterdir())}
+            write_json(beside / MANIFEST, {"format": FORMAT, "files": files})
+        self._prune()
+        return path
+
+    def load(self, damaged: Callable[[str], None]) -> Snapshot | None:
+        """The newest that is whole; None if there is none at all.
+
+        Args:
+            damaged: Told of each that had to be passed over.
+
+        Raises:
+            TrainingError: There are some, and all are damaged.
+        """
+        found = self._paths()
+        for path in reversed(found):
+            try:
+                return read_checkpoint(path)
+            except DamagedError as error:
+                damaged(error.message)
+        if found:
+            raise TrainingError(f"every checkpoint in {self.folder} is damaged", hint="begin anew: --fresh")
+        return None
+
+    def _paths(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(p for p in self.folder.iterdir() if re.fullmatch(r"\d{12,}", p.name))
+
+    def _prune(self) -> None:
+        paths = self._paths()
+        scores = {path: score for path in paths if (score := _score(path)) is not None}
+        best = {min(scores, key=scores.__getitem__)} if scores else set()
+        for path in set(paths[: -self.keep]) - best:
+            # Without its manifest it is nothing, so that a removal that is cut short leaves nothing half there.
+            (path / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(path)
+
+
+def read_checkpoint(path: Path) -> Snapshot:
+    """What a checkpoint's folder holds, after a look at every byte.
+
+    Raises:
+        DamagedError: Something is missing or not as it was written.
+    """
+    try:
+        manifest = _json(path / MANIFEST)
+        files: dict[str, dict[str, Any]] = manifest["files"]
+        if manifest["format"] != FORMAT or STATE not in files:
+            raise DamagedError(f"the checkpoint {path} is of another format than this ganzoo reads")
+        for name, said in files.items():
+            if Path(name).name != name:
+                raise DamagedError(f"the checkpoint {path} names {name!r}, which is no file of its own")
+            if (path / name).stat().st_size != said["bytes"] or sha256(path / name) != said["sha256"]:
+                raise DamagedError(f"the checkpoint {path} is damaged: {name} is not what was written")
+        state = _json(path / STATE)
+        tensors = {Path(n).stem: load_file(path / n) for n in files if n.endswith(".safetensors")}
+        rest = {key: state[key] for key in ("optimizers", "trainer", "extra")}
+        return Snapshot(int(state["step"]), int(state["images"]), float(state["seconds"]), tensors, rest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise DamagedError(f"the checkpoint {path} is damaged: {type(error).__name__}: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write beside the files of ``folder``; it is nobody else's."""
+    for parent in (folder, folder / "checkpoints", folder / "samples"):
+        for path in parent.glob(".*.tmp") if parent.is_dir() else ():
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_bytes().decode("utf-8"))
+
+
+def _score(path: Path) -> float | None:
+    try:
+        score = _json(path / STATE)["score"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(score) if isinstance(score, (int, float)) else None

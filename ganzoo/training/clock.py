@@ -1,0 +1,146 @@
+"""What time decides: how far a run is under a time budget, and when it looks up to see whether it should stop.
+
+Time is the one thing that a run cannot compute again. What it decided is therefore written down as it is decided, and a run
+that was killed goes through the same decisions once more on its way to where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganzoo.training.config import Budget
+from ganzoo.training.processes import Processes
+
+POINTS = 1000
+"""Time moves the schedules of a run on at no more than about this many points of its budget."""
+
+SPACING_SECONDS = 0.05
+"""How far apart, at the least, these points are."""
+
+LOOK_UP_SECONDS = 1.0
+"""How long, at the most, a run minds nothing but its steps."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """From ``step`` on, ``seconds`` count as spent."""
+
+    step: int
+    seconds: float
+
+
+class Journal:
+    """The decisions of a run, a line of JSON each, in a file that a killed process leaves whole but for its last line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def after(self, step: int) -> list[Decision]:
+        """Those taken at ``step`` or later. A line that was cut short is removed from the file."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            os.truncate(self.path, len(whole))
+        rows = map(json.loads, whole.splitlines())
+        decisions = [Decision(int(row["step"]), float(row["seconds"])) for row in rows]
+        return [d for d in decisions if d.step >= step]
+
+    def add(self, decision: Decision) -> None:
+        """Write one down."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": decision.step, "seconds": decision.seconds}) + "\n")
+
+
+class Clock:
+    """Looks at the time every second or so, in the main process, for all of them.
+
+    Args:
+        budget: What is to be spent.
+        stop: Not empty once somebody has asked this process to stop.
+        processes: Who must agree.
+        seconds: Spent before this process began.
+        decisions: Taken by a process before this one and to be taken again.
+        journal: Where new ones are written, in the main process under a time budget.
+
+    Attributes:
+        elapsed: Seconds spent, as of the last look.
+        decided: Seconds spent, as the schedules have it.
+        stopping: Whether all processes have agreed to stop.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        stop: Sequence[int] = (),
+        processes: Processes | None = None,
+        *,
+        seconds: float = 0.0,
+        decisions: Sequence[Decision] = (),
+        journal: Journal | None = None,
+    ) -> None:
+        self.budget = budget
+        self.elapsed = self.decided = seconds
+        self.stopping = False
+        self._stop = stop
+        self._processes = processes
+        self._decisions = list(decisions)
+        self._journal = journal
+        self._spacing = max(budget.seconds / POINTS, SPACING_SECONDS) if budget.seconds else 0.0
+        self._start = time.perf_counter() - seconds
+        self._looked = (-1, self._start)
+        self._next = 0
+        self._gap = 1
+
+    def look(self, step: int) -> bool:
+        """Before ``step``: whether it is time to look up from training, the same in every process."""
+        while self._decisions and self._decisions[0].step <= step:
+            self.decided = self._decisions.pop(0).seconds
+            self._start = time.perf_counter() - self.decided
+        alone = self._processes is None or self._processes.count == 1
+        if step < self._next and not (alone and self._stop):
+            return False
+        now = time.perf_counter()
+        elapsed, gap, stopping = now - self._start, float(self._pace(step, now)), float(bool(self._stop))
+        if not alone:
+            assert self._processes is not None
+            mine = (elapsed, gap) if self._processes.is_main else (0.0, 0.0)
+            elapsed, gap, stopping = self._processes.largest((*mine, stopping))
+        self._looked = (step, now)
+        self._gap = int(gap)
+        self._next = step + self._gap
+        self.elapsed = elapsed
+        self.stopping = bool(stopping)
+        if not self._decisions:
+            self._decide(step)
+        return True
+
+    def progress(self, images: int) -> float:
+        """The part of the budget that is spent, in [0, 1]."""
+        return self.budget.progress(self.decided, images)
+
+    def _decide(self, step: int) -> None:
+        if self.budget.seconds is None:
+            self.decided = self.elapsed
+        elif self.elapsed - self.decided >= self._spacing or self.elapsed >= self.budget.seconds > self.decided:
+            self.decided = self.elapsed
+            if self._journal:
+                self._journal.add(Decision(step, self.decided))
+
+    def _pace(self, step: int, now: float) -> int:
+        """How many steps to take before the next look, by how long the last ones took."""
+        before, then = self._looked
+        if before < 0:
+            return 1
+        wanted = min(LOOK_UP_SECONDS, self._spacing) if self._spacing else LOOK_UP_SECONDS
+        if self.budget.seconds:
+            wanted = min(wanted, max(0.0, self.budget.seconds - (now - self._start)))
+        steps = int((step - before) * wanted / max(now - then, 1e-9))
+        return max(1, min(steps, 2 * self._gap))

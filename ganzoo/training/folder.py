@@ -1,0 +1,202 @@
+"""The folder of a run: who may write to it, and whether it holds a run to go on with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ganzoo.errors import TrainingError, UsageError
+from ganzoo.training.checkpoint import remove_leftovers
+from ganzoo.variant import Json
+
+RUNS = Path("runs")
+"""Where runs go that are given no folder."""
+
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+LOCK = ".lock"
+
+FREE = {
+    "ganzoo",
+    "plugin",
+    "preset",
+    "data",
+    "resolution",
+    "budget",
+    "compile",
+    "dataset.name",
+    "dataset.skipped",
+    "loop.images",
+    "loop.checkpoint_seconds",
+    "loop.checkpoints",
+}
+"""What may differ when a run goes on: it decides how long and how a run is trained, or is told by something else, but not
+what is computed. Every other key is the run's mathematics. (The data itself is told by its hash.)"""
+
+
+@dataclass
+class RunFolder:
+    """A folder that this process, and no other, writes a run to.
+
+    Attributes:
+        path: The folder.
+        previous: The configuration of the run that is in it and is to go on; None for a new one.
+        made: It and those of its parents that had to be made, innermost first.
+    """
+
+    path: Path
+    previous: dict[str, Json] | None = None
+    made: list[Path] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Remove everything in it."""
+        for entry in self.path.iterdir():
+            if entry.name != LOCK:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def abandon(self) -> None:
+        """Remove it, and what was made for it, unless somebody has begun to use them."""
+        self.clear()
+        (self.path / LOCK).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for new in self.made:
+                new.rmdir()
+
+
+@contextlib.contextmanager
+def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh: bool = False) -> Iterator[RunFolder]:
+    """Take a folder, for as long as the block lasts.
+
+    Args:
+        out: The folder. None: the first of ``runs/name``, ``runs/name-2``, … that is new or holds the same run.
+        name: See ``out``.
+        config: What is to be trained, as ``config.json`` will hold it.
+        fresh: Do not go on with a run that is there. One in ``out`` is removed.
+
+    Raises:
+        UsageError: Another process trains there; or ``out`` cannot be written to, holds something else, or holds a run
+            that ``config`` would change, with the differing keys.
+    """
+    with contextlib.ExitStack() as locks:
+        if out is not None:
+            check_folder(out)
+            folder = locks.enter_context(_locked(out))
+            folder.previous = read_run(out)
+            if folder.previous is None and any(p.name != LOCK for p in out.iterdir()):
+                raise UsageError(f"{str(out)!r} is not empty", hint="name another folder: --out DIR")
+            if fresh:
+                folder.clear()
+                folder.previous = None
+            elif folder.previous and (differing := differences(folder.previous, config)):
+                words = ", ".join(f"{key} ({_short(old)} there, {_short(new)} here)" for key, old, new in differing[:5])
+                more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+                raise UsageError(
+                    f"{str(out)!r} holds a run that differs in {words}{more}",
+                    hint="say the same again to go on with it, or name another folder (--out DIR), or replace it (--fresh)",
+                )
+        else:
+            folder = _first_fitting(name, config, fresh, locks)
+        if folder.previous is not None:
+            remove_leftovers(folder.path)
+        yield folder
+
+
+def _first_fitting(name: str, config: Mapping[str, Json], fresh: bool, locks: contextlib.ExitStack) -> RunFolder:
+    number = 0
+    while True:
+        number += 1
+        path = RUNS / (name if number == 1 else f"{name}-{number}")
+        there = read_run(path)
+        if path.exists() if there is None else fresh or differences(there, config):
+            continue
+        lock = _locked(path)
+        folder = locks.enter_context(lock)
+        # Somebody else may have been quicker.
+        folder.previous = read_run(path)
+        if folder.previous is None or not (fresh or differences(folder.previous, config)):
+            return folder
+        locks.pop_all().close()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[RunFolder]:
+    made = [p for p in (path, *path.parents) if not p.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(
+            f"another process is training in {str(path)!r}", hint="wait for it, or name another folder: --out DIR"
+        ) from None
+    except NotImplementedError as error:
+        raise TrainingError(f"the files in {str(path)!r} cannot be locked: {error}", hint="--out DIR elsewhere") from error
+    try:
+        yield RunFolder(path, made=made)
+    finally:
+        lock.release()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UsageError unless a run can be written to ``folder``: it is new or empty or a run's, and can be written to."""
+    if folder.is_dir():
+        if read_run(folder) is None and any(p.name != LOCK for p in folder.iterdir()):
+            raise UsageError(f"{str(folder)!r} is not empty", hint="name another folder: --out DIR")
+        parent = folder
+    elif folder.exists() or folder.is_symlink():
+        raise UsageError(f"{str(folder)!r} is not a folder", hint="name another: --out DIR")
+    else:
+        parent = next(p for p in folder.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
+
+
+def read_run(folder: Path) -> dict[str, Json] | None:
+    """The configuration of the run in a folder, None if it holds no run."""
+    try:
+        config = json.loads((folder / CONFIG).read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    # A model folder has a config.json too, of another form.
+    return config if isinstance(config, dict) and {"variant", "budget", "loop", "trainer"} <= config.keys() else None
+
+
+def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[str, Json, Json]]:
+    """The keys in which two runs' mathematics differ, as ``-o`` has them, with both values; a lower budget is one too."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    keys = [key for key in {**before, **after} if key not in FREE and key.partition(".")[0] not in FREE]
+    found = [(_option(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    if after.get("precision") == "auto":
+        # What was chosen then is chosen again.
+        found = [row for row in found if row[0] != "precision"]
+    for key, limit in (("budget", "seconds"), ("images", "images")):
+        there, here = old["budget"][limit], new["budget"][limit]
+        if here is not None and (there is None or here < there):
+            found.append((key, there, here))
+    return found
+
+
+def _leaves(value: Json, key: str = "") -> Iterator[tuple[str, Json]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else name)
+    else:
+        yield key, list(value) if isinstance(value, tuple) else value
+
+
+def _option(key: str) -> str:
+    """A key of ``config.json`` as users know it: ``loop.batch_size`` is ``batch_size``."""
+    return key.removeprefix("loop.").removeprefix("trainer.arguments.").replace(".arguments.", ".").removesuffix(".name")
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 20 else f"{text[:12]}…"

@@ -1,0 +1,84 @@
+"""Trackers that a run's metrics and sheets go to besides its own folder, through accelerate."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.variant import Json
+
+TRACKERS = ("tensorboard", "trackio", "wandb")
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Raise UsageError unless all of these trackers can be used here."""
+    for name in names:
+        if name not in TRACKERS:
+            raise UnknownNameError("tracker", name, TRACKERS)
+        if importlib.util.find_spec(name) is None:
+            raise UsageError(f"--log {name} needs the package {name}", hint=f"try: pip install {name}")
+
+
+class Trackers:
+    """Some trackers at once, none of them too; call it from one thread.
+
+    Args:
+        names: Of :data:`TRACKERS`.
+        folder: The run's; TensorBoard's files are in ``tensorboard/`` there.
+        config: Of the run.
+        images: Where it begins or goes on.
+    """
+
+    def __init__(self, names: Sequence[str], folder: Path, config: Mapping[str, Json], images: int) -> None:
+        self._trackers: list[Any] = []
+        if not names:
+            return
+        from accelerate import PartialState
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+        PartialState(cpu=True)  # which trackers ask whether they are in the main process
+        for name in names:
+            if name == "tensorboard":
+                # What a killed run had logged past its last checkpoint is hidden.
+                tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=images)
+            else:
+                tracker = LOGGER_TYPE_TO_CLASS[name]("ganzoo", name=folder.name)
+            with contextlib.redirect_stdout(sys.stderr):
+                tracker.start()
+                if name == "tensorboard":
+                    tracker.log({"config": f"```json\n{json.dumps(config, indent=2)}\n```"}, step=images)
+                else:
+                    tracker.store_init_configuration(dict(config))
+            self._trackers.append(tracker)
+
+    def log(self, values: Mapping[str, float], images: int) -> None:
+        """Metrics by name, after so many images."""
+        for tracker in self._trackers:
+            tracker.log(dict(values), step=images)
+
+    def log_sheet(self, sheet: npt.NDArray[np.uint8], images: int) -> None:
+        """A sheet of samples ``(H, W, C)``."""
+        for tracker in self._trackers:
+            if tracker.name == "trackio":
+                import trackio
+
+                tracker.log({"samples": trackio.Image(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet)}, step=images)
+            elif tracker.name == "tensorboard":
+                tracker.log_images({"samples": sheet[None]}, step=images, dataformats="NHWC")
+            else:
+                tracker.log_images({"samples": [sheet]}, step=images)
+
+    def finish(self) -> None:
+        """Send what is left."""
+        with contextlib.redirect_stdout(sys.stderr):
+            for tracker in self._trackers:
+                tracker.finish()

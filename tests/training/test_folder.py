@@ -1,0 +1,94 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ganzoo import plugins
+from ganzoo.errors import UsageError
+from ganzoo.training.config import resolve
+from ganzoo.training.folder import differences, read_run, run_folder
+
+
+def config(**arguments):
+    described = resolve(plugins.load().registry, "dcgan", **arguments).to_json()
+    return json.loads(json.dumps({**described, "dataset": {"sha256": "abc", "name": "x"}}))
+
+
+def begin(folder, described):
+    (folder / "config.json").write_text(json.dumps({**described, "precision": "bf16"}))
+
+
+def test_a_run_differs_by_its_mathematics_and_by_nothing_else():
+    old = config()
+    assert differences(old, config()) == []
+    assert differences(old, config(budget_images=10**9)) == []
+    assert differences(old, config(options={"checkpoint_seconds": 1, "checkpoints": 9})) == []
+    assert differences(old, {**config(), "data": "elsewhere", "ganzoo": "9"}) == []
+    keys = {"lr": 0.1, "batch_size": 32, "generator.width": 8, "loss": "hinge", "penalties.finite-difference.sigma": 0.1}
+    for key, value in keys.items():
+        assert [row[0] for row in differences(old, config(options={key: value}))] == [key]
+    assert differences(old, config(seed=1)) == [("seed", 0, 1)]
+    assert [row[0] for row in differences(old, {**old, "dataset": {"sha256": "def", "name": "x"}})] == ["dataset.sha256"]
+
+
+def test_a_budget_may_be_raised_and_not_lowered():
+    minute, hour = config(budget_seconds=60), config(budget_seconds=3600)
+    assert differences(minute, hour) == []
+    assert differences(hour, minute) == [("budget", 3600, 60)]
+    assert [row[0] for row in differences(minute, config(budget_images=10**6))] == ["images"]
+    assert [row[0] for row in differences(config(budget_images=10**6), minute)] == ["budget"]
+
+
+def test_precision_is_compared_only_where_the_user_names_one():
+    old = {**config(), "precision": "bf16"}
+    assert differences(old, config()) == []
+    assert differences(old, config(precision="bf16")) == []
+    assert differences(old, config(precision="fp32")) == [("precision", "bf16", "fp32")]
+
+
+def test_a_folder_that_holds_another_run_is_refused_with_what_differs(tmp_path):
+    begin(tmp_path, config())
+    other = config(seed=7, options={"lr": 0.5})
+    differing = r"seed \(0 there, 7 here\).*lr \(0.002 there, 0.5 here\).*--fresh"
+    with pytest.raises(UsageError, match=differing), run_folder(tmp_path, "x", other):
+        pass
+    assert read_run(tmp_path)
+    with run_folder(tmp_path, "x", other, fresh=True) as folder:
+        assert folder.previous is None
+        assert read_run(tmp_path) is None
+
+
+def test_what_is_no_run_is_never_removed(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    for fresh in (False, True):
+        with pytest.raises(UsageError, match="not empty"), run_folder(tmp_path, "x", config(), fresh=fresh):
+            pass
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_without_a_name_the_same_run_is_found_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    taken = []
+    for described in (config(), config(seed=1), config(), config(seed=1)):
+        with run_folder(None, "x", described) as folder:
+            taken.append((folder.path.name, folder.previous is not None))
+            begin(folder.path, described)
+    assert taken == [("x", False), ("x-2", False), ("x", True), ("x-2", True)]
+    (tmp_path / "runs" / "x-3").mkdir()
+    with run_folder(None, "x", config(), fresh=True) as folder:
+        assert folder.path.name == "x-4"
+
+
+def test_a_folder_is_for_one_process_at_a_time(tmp_path):
+    with run_folder(tmp_path / "run", "x", config()) as folder:
+        begin(folder.path, config())
+        with pytest.raises(UsageError, match="another process"), run_folder(tmp_path / "run", "x", config()):
+            pass
+        script = (
+            "import json, sys; from pathlib import Path; from ganzoo.training.folder import run_folder\n"
+            "with run_folder(Path(sys.argv[1]), 'x', json.loads(sys.argv[2])): pass"
+        )
+        words = [sys.executable, "-c", script, tmp_path / "run", json.dumps(config())]
+        assert "another process" in subprocess.run(words, capture_output=True, text=True, check=False).stderr
+    assert subprocess.run(words, capture_output=True, text=True, check=False).returncode == 0
