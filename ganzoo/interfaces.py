@@ -346,7 +346,8 @@ class Trainer(ABC):
             context: Random numbers, precision and backward for this step.
 
         Returns:
-            Detached scalars to log, by name. They stay on the device: do not call ``item()``.
+            Detached scalars to log, by name. They stay on the device (do not call ``item()``) and are not changed
+            afterwards.
         """
 
     def update(self, name: str, loss: Tensor, context: StepContext) -> None:

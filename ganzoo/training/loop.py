@@ -110,7 +110,7 @@ def run_loop(
         for group, rate in rates:
             group["lr"] = rate * factor
         # Layers that draw for themselves, such as dropout, use torch's own generator.
-        torch.manual_seed(stream(context.seed, context.step, f"layers {first}"))
+        seed_layers(context.device, stream(context.seed, context.step, f"layers {first}"))
         reals, labels = store.batch(order.indices(context.images, settings.batch_size)[first::stride])
         with blaming(f"step {context.step} of {type(trainer).__name__}"):
             metrics = trainer.step(reals, labels, context)
@@ -123,6 +123,13 @@ def run_loop(
         monitor.watcher.stopping()
     monitor.finish(context.images, clock.elapsed, context.progress)
     return Outcome(context.images, clock.elapsed, interrupted)
+
+
+def seed_layers(device: torch.device, seed: int) -> None:
+    """Seed torch's own generators, of the CPU and of ``device`` alone: ``torch.manual_seed`` goes through all there are."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 @contextlib.contextmanager

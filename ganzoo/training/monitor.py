@@ -87,7 +87,7 @@ class Silent:
 class Monitor:
     """Keeps a run's records in its folder, and writes them on a thread of their own.
 
-    Metrics are summed on the device and fetched every few seconds, so that no step waits for the device.
+    Metrics stay on the device and are fetched every few seconds, so that no step waits for the device.
 
     Args:
         folder: The run's folder; None in all processes but the main one, which write nothing.
@@ -121,8 +121,7 @@ class Monitor:
         self.writer = writer
         self.trackers = trackers
         self.processes = processes
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._values: dict[str, list[Tensor]] = {}
         self._last = start
         self._shown = False
         self._drawn = -1
@@ -130,14 +129,9 @@ class Monitor:
         self._previewed = int(progress * PREVIEWS) if start[0] else -1
 
     def note(self, metrics: Mapping[str, Tensor]) -> None:
-        """Add one step's metrics to the sums."""
+        """Keep one step's metrics until the next line."""
         for name, value in metrics.items():
-            if name in self._sums:
-                self._sums[name] += value
-                self._counts[name] += 1
-            else:
-                self._sums[name] = value.clone()
-                self._counts[name] = 1
+            self._values.setdefault(name, []).append(value)
 
     def look(self, images: int, seconds: float, progress: float) -> None:
         """Write a line of metrics, if the last one is some seconds old.
@@ -159,7 +153,7 @@ class Monitor:
 
     def finish(self, images: int, seconds: float, progress: float) -> None:
         """The last line and the last sheet."""
-        if self._sums or images != self._last[0]:
+        if self._values or images != self._last[0]:
             self._log(images, seconds, progress)
         if images != self._drawn:
             self._preview(images, progress)
@@ -178,10 +172,9 @@ class Monitor:
 
     def _log(self, images: int, seconds: float, progress: float) -> None:
         self._shown = True
-        names = list(self._sums)
-        means = torch.stack([self._sums[n].float() / self._counts[n] for n in names]) if names else torch.empty(0)
-        metrics = dict(zip(names, self.processes.mean(means).tolist() if names else [], strict=True))
-        self._sums, self._counts = {}, {}
+        values, self._values = self._values, {}
+        means = [torch.stack(found).float().mean() for found in values.values()]
+        metrics = dict(zip(values, self.processes.mean(torch.stack(means)).tolist() if means else [], strict=True))
         seen, before = self._last
         rate = (images - seen) / (seconds - before) if seconds > before else 0.0
         self._last = (images, seconds)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.training.ema import EMA, RAMP
+from ganzoo.training.ema import DENSE, EMA, RAMP, SPACING
 
 
 def test_after_a_half_life_half_of_the_way_is_gone():
@@ -11,7 +11,7 @@ def test_after_a_half_life_half_of_the_way_is_gone():
     ema = EMA({"generator": net}, half_life=100)
     nn.init.ones_(net.weight)
     for _ in range(10):
-        ema.update(10**9, 10)
+        ema.update(10_000, 10)
     torch.testing.assert_close(ema.networks["generator"].weight, torch.full((1, 1), 0.5))
 
 
@@ -47,8 +47,25 @@ def test_the_statistics_of_batch_norm_are_averaged_like_weights():
     net.running_mean.fill_(8.0)
     with torch.no_grad():
         net.bias.fill_(4.0)
-    ema.update(10**9, 100)
+    ema.update(10_000, 100)
     average = ema.networks["generator"]
     assert average.running_mean.item() == pytest.approx(4.0)
     assert average.bias.item() == pytest.approx(2.0)
     assert torch.equal(average.num_batches_tracked, net.num_batches_tracked)
+
+
+def test_an_old_average_takes_in_every_so_many_images_and_comes_out_the_same():
+    """The same half-life in images, whatever the batch is and however seldom it is updated."""
+    ends = []
+    for batch in (32, 64, 256):
+        network = nn.Linear(1, 1, bias=False)
+        ema = EMA({"g": network}, 50_000)
+        for images in range(batch, 200_001, batch):
+            with torch.no_grad():
+                network.weight.fill_(images / 200_000)
+            before = ema.networks["g"].weight.item()
+            ema.update(images, batch)
+            if images > DENSE:
+                assert (ema.networks["g"].weight.item() != before) == (images % SPACING == 0)
+        ends.append(ema.networks["g"].weight.item())
+    assert ends == pytest.approx([ends[0]] * 3, rel=2e-3)

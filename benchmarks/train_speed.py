@@ -1,0 +1,310 @@
+"""How fast networks train in ganzoo's loop, beside the loop of the tutorials, other libraries, and the bare arithmetic.
+
+    python benchmarks/train_speed.py                     # all variants, a table in Markdown; leave the machine alone meanwhile
+    python benchmarks/train_speed.py dcgan --rounds 9
+    pip install --no-deps torchgan torch-mimicry vegans  # to have these in the table
+
+All contenders of a row take turns in one process, a block of steps each, so that a machine that slows down slows them all;
+ratios are taken within a round, and their median is printed with the smallest and the largest. Peak memory is that of a
+process in which only one of them runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ganzoo import plugins
+from ganzoo.data.fashion_mnist import fashion_mnist_10k
+from ganzoo.interfaces import Critique, Noise
+from ganzoo.training.clock import Clock
+from ganzoo.training.config import Budget, resolve
+from ganzoo.training.loop import Step, run_loop
+from ganzoo.training.monitor import Monitor, Silent
+from ganzoo.training.precision import autocast, choose_device, choose_precision
+from ganzoo.training.run import Prepared, prepare
+from ganzoo.training.trackers import Trackers
+from ganzoo.training.writer import Writer
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+BATCH = 64
+LONG = Budget(images=4_000_000)
+"""A run of which every block is a small part, with its share of sheets."""
+SAME_LOSS: dict[str, dict[str, Any]] = {
+    "mlp": {"loss": "non-saturating", "penalties": {}},
+    "dcgan": {"loss": "non-saturating", "penalties": {}},
+    "wgan-gp": {},
+}
+"""What makes a variant's step compute what the tutorials' step computes."""
+
+Block = Callable[[int], None]
+"""Takes so many steps."""
+
+
+def prepared(variant: str, options: dict[str, Any]) -> Prepared:
+    config = resolve(plugins.load().registry, variant, options={**options, "batch_size": BATCH})
+    return prepare(config)
+
+
+class Until(list[int]):
+    """Asks the loop to stop when it has come to so many images."""
+
+    def __init__(self, context: Step, images: int) -> None:
+        self.context = context
+        self.images = images
+
+    def __bool__(self) -> bool:
+        return self.context.images >= self.images
+
+
+def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Block:
+    """The real loop: data, noise, schedules, EMA, metrics, sheets, progress."""
+    run = prepared(variant, options)
+    context = Step(0, run.processes.device, precision)
+    folder = Path(tempfile.mkdtemp())
+
+    def block(steps: int) -> None:
+        stop = Until(context, context.images + steps * BATCH)
+        with Writer() as writer:
+            monitor = Monitor(
+                folder,
+                lambda: run.ema.networks["generator"].sample(range(64)),  # type: ignore[operator]
+                drawn=True,
+                watcher=Silent(),
+                writer=writer,
+                trackers=Trackers((), folder, {}, 0),
+                processes=run.processes,
+                start=(context.images, 0.0),
+                progress=context.images / LONG.images,
+            )
+            clock = Clock(LONG, stop)
+            run_loop(
+                run.trainer, run.store, run.ema, monitor, clock, context, settings=run.config.loop, checkpoint=lambda: True
+            )
+
+    return block
+
+
+def bare(variant: str, options: dict[str, Any], precision: torch.dtype) -> Block:
+    """Forward, backward and optimizer of both networks on one batch, and nothing else."""
+    run = prepared(variant, options)
+    trainer: Any = run.trainer
+    generator, discriminator = run.networks["generator"], run.networks["discriminator"]
+    device = run.processes.device
+    reals, labels = run.store.batch(torch.arange(BATCH))
+    noise = Noise(0, device)
+    latents = noise.draw(BATCH, generator.draw_latents)  # type: ignore[arg-type]
+    n_critic = trainer.n_critic
+
+    def block(steps: int) -> None:
+        for step in range(steps):
+            learns = (step + 1) % n_critic == 0
+            with autocast(device, precision), torch.set_grad_enabled(learns):
+                fakes = generator(latents).float()
+            with autocast(device, precision):
+                logits = discriminator(torch.cat([reals, fakes.detach()])).float()
+            real, fake = logits[:BATCH], logits[BATCH:]
+            loss = trainer.loss.discriminator(real, fake)
+            for penalty in trainer.penalties.values():
+                with autocast(device, precision):
+                    term = penalty(Critique(discriminator, reals, fakes.detach(), real, fake, labels, noise))
+                loss = loss + penalty.weight * term
+            trainer.optimizers["discriminator"].zero_grad()
+            loss.backward()
+            trainer.optimizers["discriminator"].step()
+            if not learns:
+                continue
+            discriminator.requires_grad_(False)
+            with autocast(device, precision):
+                with torch.no_grad():
+                    real = discriminator(reals).float() if trainer.loss.pairs else real
+                fake = discriminator(fakes).float()
+            trainer.optimizers["generator"].zero_grad()
+            trainer.loss.generator(real, fake).backward()
+            trainer.optimizers["generator"].step()
+            discriminator.requires_grad_(True)
+
+    return block
+
+
+def tutorial(variant: str, options: dict[str, Any]) -> Block:
+    """The loop of the tutorials: a DataLoader with torchvision's transforms, eager float32, losses read at every step."""
+    from PIL import Image
+    from torchvision import transforms
+
+    networks = prepared(variant, options).networks
+    device = choose_device()
+    generator = networks["generator"].to(memory_format=torch.contiguous_format)
+    discriminator = networks["discriminator"].to(memory_format=torch.contiguous_format)
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
+    pictures = [Image.fromarray(picture[0].numpy()) for picture in fashion_mnist_10k().samples]
+
+    class Pictures(torch.utils.data.Dataset[Tensor]):
+        def __len__(self) -> int:
+            return len(pictures)
+
+        def __getitem__(self, index: int) -> Tensor:
+            return transform(pictures[index])  # type: ignore[no-any-return]
+
+    loader = torch.utils.data.DataLoader(Pictures(), BATCH, shuffle=True, drop_last=True)
+    batches: Iterator[Tensor] = itertools.chain.from_iterable(loader for _ in itertools.count())
+    g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    one, zero = torch.ones(BATCH, device=device), torch.zeros(BATCH, device=device)
+    latent_shape: tuple[int, ...] = generator.latent_shape  # type: ignore[assignment]
+
+    def adversarial_step(reals: Tensor) -> None:
+        fakes = generator(torch.randn(BATCH, *latent_shape, device=device))
+        g_optimizer.zero_grad()
+        g_loss = binary_cross_entropy_with_logits(discriminator(fakes), one)
+        g_loss.backward()
+        g_optimizer.step()
+        d_optimizer.zero_grad()
+        d_loss = binary_cross_entropy_with_logits(discriminator(reals), one)
+        d_loss = d_loss + binary_cross_entropy_with_logits(discriminator(fakes.detach()), zero)
+        d_loss.backward()
+        d_optimizer.step()
+        _ = d_loss.item(), g_loss.item()
+
+    def wasserstein_step(reals: Tensor) -> None:
+        latents = torch.randn(BATCH, *latent_shape, device=device)
+        fakes = generator(latents)
+        d_optimizer.zero_grad()
+        mixed = torch.lerp(reals, fakes.detach(), torch.rand(BATCH, 1, 1, 1, device=device)).requires_grad_(True)
+        gradients = torch.autograd.grad(discriminator(mixed), mixed, one, create_graph=True)[0]
+        penalty = ((gradients.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
+        d_loss = discriminator(fakes.detach()).mean() - discriminator(reals).mean() + 10 * penalty
+        d_loss.backward()
+        d_optimizer.step()
+        g_optimizer.zero_grad()
+        g_loss = -discriminator(generator(latents)).mean()
+        g_loss.backward()
+        g_optimizer.step()
+        _ = d_loss.item(), g_loss.item()
+
+    step = wasserstein_step if variant == "wgan-gp" else adversarial_step
+
+    def block(steps: int) -> None:
+        for _ in range(steps):
+            step(next(batches).to(device))
+
+    return block
+
+
+def contenders(variant: str) -> dict[str, Callable[[], Block]]:
+    """By name, each to be made when its turn has come."""
+    same, fast = SAME_LOSS[variant], choose_precision(choose_device())
+    name = str(fast).removeprefix("torch.")
+    found: dict[str, Callable[[], Block]] = {
+        "tutorial loop, float32": lambda: tutorial(variant, same),
+        "ganzoo, float32": lambda: ganzoo(variant, same, torch.float32),
+    }
+    if fast is not torch.float32:
+        found[f"ganzoo, {name}"] = lambda: ganzoo(variant, same, fast)
+    found["bare compute, float32"] = lambda: bare(variant, same, torch.float32)
+    if fast is not torch.float32:
+        found[f"bare compute, {name}"] = lambda: bare(variant, same, fast)
+    if same:
+        found[f"ganzoo, {name}, default recipe"] = lambda: ganzoo(variant, {}, fast)
+        found[f"bare compute, {name}, default recipe"] = lambda: bare(variant, {}, fast)
+    from peers import peers
+
+    return found | peers(variant)
+
+
+def measure(variant: str, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Images per second of each contender, round by round."""
+    blocks: dict[str, Block] = {}
+    steps: dict[str, int] = {}
+    for name, make in contenders(variant).items():
+        try:
+            block = make()
+            block(3)
+            start = time.perf_counter()
+            block(10)
+            each = (time.perf_counter() - start) / 10
+        except Exception as error:  # noqa: BLE001 - a library that fails says so in the table
+            print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
+            continue
+        blocks[name], steps[name] = block, max(5, round(seconds / each))
+    rates: dict[str, list[float]] = {name: [] for name in blocks}
+    for round_ in range(rounds):
+        names = list(blocks)
+        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+            start = time.perf_counter()
+            blocks[name](steps[name])
+            rates[name].append(steps[name] * BATCH / (time.perf_counter() - start))
+        print(f"{variant}: round {round_ + 1} of {rounds}", file=sys.stderr)
+    return rates
+
+
+def ratio(rates: dict[str, list[float]], name: str, other: str | None) -> str:
+    """Median, smallest and largest ratio within a round."""
+    if other not in rates:
+        return "–"
+    ratios = [a / b for a, b in zip(rates[name], rates[other], strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def peak_memory(variant: str, name: str) -> float:
+    """MiB of a process that runs this contender alone, less what one that only imports takes."""
+    words = [sys.executable, __file__, variant, "--alone", name]
+    return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("variants", nargs="*", default=[*SAME_LOSS], help="of mlp, dcgan, wgan-gp")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each block")
+    parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory, which takes a while")
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.alone:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        contenders(arguments.variants[0])[arguments.alone]()(20)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+        return
+    print(
+        f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {choose_device()}; torch {torch.__version__}"
+    )
+    print(f"Batches of {BATCH}; median of {arguments.rounds} rounds (smallest–largest).\n")
+    for variant in arguments.variants:
+        rates = measure(variant, arguments.rounds, arguments.seconds)
+        print(
+            f"| `{variant}` | images/s | of the tutorial loop | of the bare compute | peak memory, MiB |\n|---|---|---|---|---|"
+        )
+        for name, found in rates.items():
+            floor = name.replace("ganzoo", "bare compute") if name.startswith("ganzoo") else None
+            memory = "–" if arguments.no_memory else f"{peak_memory(variant, name):,.0f}"
+            beside = ratio(rates, name, "tutorial loop, float32")
+            print(f"| {name} | {statistics.median(found):,.0f} | {beside} | {ratio(rates, name, floor)} | {memory} |")
+        print(flush=True)
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()
