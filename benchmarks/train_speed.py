@@ -76,7 +76,7 @@ class Until(list[int]):
 def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Block:
     """The real loop: data, noise, schedules, EMA, metrics, sheets, progress."""
     run = prepared(variant, options)
-    context = Step(0, run.processes.device, precision)
+    feed, context = run.store.feed(0), Step(0, run.processes.device, precision)
     folder = Path(tempfile.mkdtemp())
 
     def block(steps: int) -> None:
@@ -94,9 +94,7 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
                 progress=context.images / LONG.images,
             )
             clock = Clock(LONG, stop)
-            run_loop(
-                run.trainer, run.store, run.ema, monitor, clock, context, settings=run.config.loop, checkpoint=lambda: True
-            )
+            run_loop(run.trainer, feed, run.ema, monitor, clock, context, settings=run.config.loop, checkpoint=lambda: True)
 
     return block
 
@@ -281,15 +279,13 @@ def main() -> None:
         contenders(arguments.variants[0])[arguments.alone]()(20)
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
         return
-    print(
-        f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {choose_device()}; torch {torch.__version__}"
-    )
+    print(f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {choose_device()}; torch", end=" ")
+    print(torch.__version__)
     print(f"Batches of {BATCH}; median of {arguments.rounds} rounds (smallest–largest).\n")
     for variant in arguments.variants:
         rates = measure(variant, arguments.rounds, arguments.seconds)
-        print(
-            f"| `{variant}` | images/s | of the tutorial loop | of the bare compute | peak memory, MiB |\n|---|---|---|---|---|"
-        )
+        print(f"| `{variant}` | images/s | of the tutorial loop | of the bare compute | peak memory, MiB |")
+        print("|---|---|---|---|---|")
         for name, found in rates.items():
             floor = name.replace("ganzoo", "bare compute") if name.startswith("ganzoo") else None
             memory = "–" if arguments.no_memory else f"{peak_memory(variant, name):,.0f}"

@@ -16,6 +16,7 @@ from ganzoo.registry import REFERENCE, Registry
 
 if TYPE_CHECKING:
     from ganzoo.data.store import Store
+    from ganzoo.data.stream import Stream
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (samples read, samples in all) as reading goes on, from the thread that asked for the data."""
@@ -36,6 +37,7 @@ FORMS = """\
   torch/cifar10            a dataset that timm reads: torch/, hfds/, hfids/, wds/, tfds/. Options follow as in a link:
                            'torch/cifar10?split=test', 'torch/image_folder?root=/data/faces',
                            'hfds/user/name?split=validation&input_key=img&target_key=fine_label'
+                           wds/ and hfids/ stream if they are larger than the memory, or with '&stream=true'
 
 Pictures are cut to their central square. --resolution sets its side; without it pictures keep their size if all are
 square, alike and at most 256 wide (arrays keep theirs always), and become 64 wide if not.
@@ -48,7 +50,9 @@ _IDX = re.compile(r"(ubyte|\.idx\d?)(\.gz)?$")
 _FORMS_HINT = "--data takes a dataset's name, a folder, a .zip, .npy, .npz or IDX file, or a timm name such as torch/cifar10"
 
 
-def open_data(spec: str, *, registry: Registry, resolution: int | None = None, progress: Progress | None = None) -> Store:
+def open_data(
+    spec: str, *, registry: Registry, resolution: int | None = None, progress: Progress | None = None
+) -> Store | Stream:
     """The samples that ``spec`` names, in one of the :data:`FORMS`, read once and for all.
 
     Args:

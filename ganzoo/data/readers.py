@@ -20,10 +20,12 @@ from torch import Tensor
 from ganzoo.data import Progress, memory
 from ganzoo.data.cache import cache_folder
 from ganzoo.data.decoding import Failure, attempt, in_threads, is_grey, natural_resolution, square
+from ganzoo.data.shards import PREFIXES, Shards
 from ganzoo.data.store import Store, slug
+from ganzoo.data.stream import Contents, Stream
 from ganzoo.errors import DataError, GanzooError, UnknownNameError, UsageError
 
-OPTIONS = ("split", "root", "input_key", "target_key")
+OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
 
 _NEEDS = {"hfds": "datasets", "hfids": "datasets", "wds": "webdataset", "tfds": "tensorflow_datasets"}
 _SMALL = ("cifar10", "cifar100", "mnist", "kmnist", "fashion_mnist", "qmnist")
@@ -33,20 +35,22 @@ Row: TypeAlias = tuple[NDArray[np.uint8], int]
 """A square picture and its class, -1 for none."""
 
 
-def open_reader(spec: str, *, resolution: int | None = None, progress: Progress | None = None) -> Store:
+def open_reader(spec: str, *, resolution: int | None = None, progress: Progress | None = None) -> Store | Stream:
     """The dataset that ``timm.data.create_dataset`` makes of a name, read once into memory.
 
     Args:
         spec: timm's name and options as in a link: ``torch/cifar10?split=test&root=/data``. Options: ``split`` (by default
             ``train``), ``root`` (by default ganzoo's cache; for ``hfds/`` and ``hfids/`` Hugging Face's own),
-            ``input_key`` and ``target_key`` (where a dataset does not call them ``image`` and ``label``).
+            ``input_key`` and ``target_key`` (where a dataset does not call them ``image`` and ``label``), and for ``wds/``
+            and ``hfids/`` ``stream`` (``true``, ``false``; by default if it does not fit the memory) and ``classes`` (how
+            many there are, for a stream with labels whose reader does not know).
         resolution: Side of the square pictures. None: the first picture's own if it is square and at most 256 wide,
             else 64.
         progress: Told how far reading is.
 
     Returns:
-        uint8 pictures, grey only if all are; labels if every sample has a whole number for one. Unreadable samples are
-        in ``skipped`` where the reader reports them (timm's ``hfds/`` repeats the next one instead).
+        A stream, or a store: uint8 pictures, grey only if all are; labels if every sample has a whole number for one.
+        Unreadable samples are in ``skipped`` where the reader reports them (timm's ``hfds/`` repeats the next one instead).
 
     Raises:
         UsageError: An unknown option, or no ``root`` where there is no default.
@@ -63,6 +67,8 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
         if "target_key" not in options and not _gives_targets(dataset):
             # timm insists on labels; where there are none, the picture takes their place and counts as no label.
             dataset = _create(name, {**options, "target_key": options.get("input_key", "image")})
+        if stream := _stream(dataset, spec, options, resolution):
+            return stream
         for index, row in enumerate(_rows(dataset, spec, resolution)):
             if isinstance(row, Failure):
                 skipped.append(f"{name} {index}: {row.reason}")
@@ -80,9 +86,8 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
     classes_of = [row[1] for row in rows if row is not None]
     labels = torch.tensor(classes_of) if min(classes_of) >= 0 else None
     pictures = _stack(rows)
-    classes = _class_names(dataset, labels)
-    titled = Path(options["root"]).name if _is_folder(name) else name.rpartition("/")[2]
-    return Store(slug(titled), torch.from_numpy(pictures), labels, classes, tuple(skipped))
+    classes = _class_names(dataset, labels) if labels is not None else ()
+    return Store(slug(_title(name, options)), torch.from_numpy(pictures), labels, classes, tuple(skipped))
 
 
 def _create(name: str, options: dict[str, str]) -> Any:
@@ -99,7 +104,7 @@ def _create(name: str, options: dict[str, str]) -> Any:
     import timm.data
 
     with contextlib.redirect_stdout(sys.stderr):
-        return timm.data.create_dataset(
+        dataset = timm.data.create_dataset(
             name,
             root=root,
             split=options.get("split", "train"),
@@ -107,6 +112,60 @@ def _create(name: str, options: dict[str, str]) -> Any:
             input_img_mode="",  # pictures come in their own mode, so that grey ones stay grey
             **keys,
         )
+    # What each process reads is decided elsewhere; these readers would leave out what they take for another's.
+    reader: Any = getattr(dataset, "reader", None)
+    if hasattr(reader, "dist_rank"):
+        reader.dist_rank, reader.dist_num_replicas = 0, 1
+    return dataset
+
+
+def _title(name: str, options: dict[str, str]) -> str:
+    return Path(options["root"]).name if _is_folder(name) else name.rpartition("/")[2]
+
+
+def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | None) -> Stream | None:
+    """The dataset as a stream, if it is to be one."""
+    prefix, wanted = spec.partition("/")[0].lower(), options.get("stream")
+    if wanted not in (None, "true", "false"):
+        raise UsageError(f"stream={wanted}: it is true or false")
+    if prefix not in PREFIXES or wanted == "false":
+        if wanted == "true":
+            raise UsageError(f"{prefix}/ does not stream", hint=f"those that do: {', '.join(f'{p}/' for p in PREFIXES)}")
+        return None
+    first = _first(dataset)
+    if first is None:
+        return None
+    picture = _picture(first[0])
+    side, channels = resolution or natural_resolution([picture.size]), 1 if is_grey(picture) else 3
+    key = options.get("input_key", "image" if prefix == "hfids" else "jpg;png;webp")
+    shards = Shards(dataset, prefix, key)
+    listed = shards.list()
+    if wanted is None and sum(count for _, count in listed) * channels * side**2 <= memory.budget():
+        # Counting has taken the reader apart.
+        shards.rejoin()
+        return None
+    names = _class_names(dataset, None)
+    classes = int(options.get("classes", len(names))) if _is_class(first[1]) else 0
+
+    def read(number: int) -> Contents:
+        def row(sample: Sequence[Any]) -> Row:
+            return square(_picture(sample[0]), side, channels), int(sample[1]) if classes else -1
+
+        rows = [
+            row for row in (attempt(partial(row, sample)) for sample in shards.samples(number)) if not isinstance(row, Failure)
+        ]
+        pictures = torch.from_numpy(np.stack([row[0] for row in rows])) if rows else torch.empty(0)
+        labels = torch.tensor([row[1] for row in rows])
+        if classes and len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            raise DataError(f"{spec}: labels from {int(labels.min())} to {int(labels.max())} for {classes} classes")
+        return pictures, labels if classes else None
+
+    named = names if len(names) == classes else ()
+    return Stream(slug(_title(spec.partition("?")[0], options)), listed, read, (channels, side, side), classes, named)
+
+
+def _is_class(target: Any) -> bool:
+    return isinstance(target, (int, np.integer)) and not isinstance(target, bool)
 
 
 def _is_folder(name: str) -> bool:
@@ -165,8 +224,7 @@ def _rows(dataset: Any, spec: str, resolution: int | None) -> Iterator[Row | Fai
 
     def row(sample: Sequence[Any]) -> Row:
         picture, target = _picture(sample[0]), sample[1]
-        is_class = isinstance(target, (int, np.integer)) and not isinstance(target, bool)
-        return square(picture, side, 1 if is_grey(picture) else 3), int(target) if is_class else -1
+        return square(picture, side, 1 if is_grey(picture) else 3), int(target) if _is_class(target) else -1
 
     if _indexed(dataset):
         yield from in_threads(lambda index: row(dataset[index]), len(dataset))
@@ -200,6 +258,4 @@ def _stack(rows: list[Row | None]) -> NDArray[np.uint8]:
 def _class_names(dataset: Any, labels: Tensor | None) -> tuple[str, ...]:
     index_of = getattr(getattr(dataset, "reader", dataset), "class_to_idx", None) or {}
     names = tuple(str(name) for name, _ in sorted(index_of.items(), key=lambda item: item[1]))
-    if labels is None or not labels.max() < len(names):
-        return ()
-    return names
+    return names if labels is None or labels.max() < len(names) else ()

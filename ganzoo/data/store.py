@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.data.order import Order
 from ganzoo.errors import DataError
 
 MAX_CLASSES = 100_000
@@ -105,9 +107,13 @@ class Store:
         """
         indices = indices.to(self.samples.device)
         samples = self.samples.index_select(0, indices)  # several times faster than samples[indices]
-        if self.is_pictures:
-            samples = samples.float().div_(127.5).sub_(1)
-        return samples, None if self.labels is None else self.labels.index_select(0, indices)
+        return to_unit(samples) if self.is_pictures else samples, None if self.labels is None else self.labels.index_select(
+            0, indices
+        )
+
+    def feed(self, seed: int, first: int = 0, stride: int = 1) -> Feed:
+        """The samples in the order of ``seed``, for process ``first`` of ``stride``."""
+        return _InOrder(self, Order(len(self), seed), first, stride)
 
     def describe(self) -> dict[str, Any]:
         """What the store holds, as plain data: enough to tell whether two runs trained on the same samples.
@@ -133,6 +139,31 @@ class Store:
             for start in range(0, len(self), rows):
                 digest.update(tensor[start : start + rows].cpu().contiguous().numpy().data)
         return digest.hexdigest()
+
+
+class Feed(ABC):
+    """The batches of a run, in this process: a function of the position, so that a run may go on anywhere."""
+
+    @abstractmethod
+    def batch(self, start: int, count: int) -> tuple[Tensor, Tensor | None]:
+        """This process's share of the samples at the positions ``start`` to ``start + count`` of the run.
+
+        Returns:
+            float32 ``(B, *sample_shape)`` on the data's device, pictures in [-1, 1]; and int64 labels ``(B,)``, or None.
+        """
+
+
+class _InOrder(Feed):
+    def __init__(self, store: Store, order: Order, first: int, stride: int) -> None:
+        self._store, self._order, self._share = store, order, slice(first, None, stride)
+
+    def batch(self, start: int, count: int) -> tuple[Tensor, Tensor | None]:
+        return self._store.batch(self._order.indices(start, count)[self._share])
+
+
+def to_unit(pictures: Tensor) -> Tensor:
+    """uint8 pictures as float32 in [-1, 1]: x / 127.5 - 1."""
+    return pictures.float().div_(127.5).sub_(1)
 
 
 def slug(text: str) -> str:

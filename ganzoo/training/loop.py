@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.data.order import Order
-from ganzoo.data.store import Store
+from ganzoo.data.store import Feed
 from ganzoo.errors import GanzooError, TrainingError
 from ganzoo.interfaces import Noise, StepContext, Trainer
 from ganzoo.training.clock import Clock
@@ -67,7 +66,7 @@ def stream(seed: int, step: int, purpose: str) -> int:
 
 def run_loop(
     trainer: Trainer,
-    store: Store,
+    feed: Feed,
     ema: EMA,
     monitor: Monitor,
     clock: Clock,
@@ -80,7 +79,7 @@ def run_loop(
 
     Args:
         trainer: What to train; its optimizers have the learning rates that they start with.
-        store: What on.
+        feed: What on.
         ema: What follows the networks.
         monitor: Who keeps the records.
         clock: What says when to stop, and how far the run is.
@@ -92,10 +91,8 @@ def run_loop(
     Raises:
         TrainingError: The trainer failed, or a metric is not finite.
     """
-    order = Order(len(store), context.seed)
     rates = [(group, group["lr"]) for o in trainer.optimizers.values() for group in o.param_groups]
     kept = clock.elapsed
-    first, stride = context.share
     while True:
         looking = clock.look(context.step)
         context.progress = clock.progress(context.images)
@@ -110,8 +107,8 @@ def run_loop(
         for group, rate in rates:
             group["lr"] = rate * factor
         # Layers that draw for themselves, such as dropout, use torch's own generator.
-        seed_layers(context.device, stream(context.seed, context.step, f"layers {first}"))
-        reals, labels = store.batch(order.indices(context.images, settings.batch_size)[first::stride])
+        seed_layers(context.device, stream(context.seed, context.step, f"layers {context.share[0]}"))
+        reals, labels = feed.batch(context.images, settings.batch_size)
         with blaming(f"step {context.step} of {type(trainer).__name__}"):
             metrics = trainer.step(reals, labels, context)
         context.step += 1

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ganzoo import __version__, plugins
 from ganzoo.data import open_data
-from ganzoo.data.order import Order
 from ganzoo.data.store import Store
+from ganzoo.data.stream import Stream
 from ganzoo.errors import GanzooError, ModelError, PluginError, TrainingError, UsageError
 from ganzoo.factory import build_networks, count_parameters
 from ganzoo.files import replace_folder, write_json
@@ -47,7 +47,7 @@ class Prepared:
     """A run that is ready to start or to go on: data read, networks built, nothing written."""
 
     config: RunConfig
-    store: Store
+    store: Store | Stream
     trainer: Trainer
     ema: EMA
     processes: Processes
@@ -299,7 +299,9 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             network.compile()
 
     drawn = can_be_drawn(store.sample_shape, store.value_range)
-    reals, labels = store.batch(Order(len(store), config.seed).indices(0, min(len(PREVIEW_SEEDS), len(store))))
+    feed = store.feed(config.seed, processes.rank, processes.count)
+    shown = min(len(PREVIEW_SEEDS), len(store) // processes.count)
+    reals, labels = feed.batch(0, shown * processes.count)
     seeds = PREVIEW_SEEDS[: len(reals)]
     described = {**prepared.describe(), "precision": next(name for name, p in PRECISIONS.items() if p is precision)}
     path = folder.path if folder else None
@@ -348,7 +350,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             progress=config.budget.progress(seconds, context.images),
         )
         outcome = run_loop(
-            trainer, store, ema, monitor, clock, context, settings=config.loop, checkpoint=checkpoint
+            trainer, feed, ema, monitor, clock, context, settings=config.loop, checkpoint=checkpoint
         )  # fmt: skip
         writer.submit(trackers.finish)
     for failure in writer.failures():
@@ -413,8 +415,8 @@ def settle_precision(prepared: Prepared, watcher: Watcher) -> torch.dtype:
     chosen = choose_precision(processes.device) if config.precision == "auto" else PRECISIONS[config.precision]
     if chosen is torch.float32:
         return chosen
-    count = min(TRIAL_BATCH * processes.count, config.loop.batch_size, len(store))
-    reals, labels = store.batch(Order(len(store), config.seed).indices(0, count)[processes.rank :: processes.count])
+    count = min(TRIAL_BATCH * processes.count, config.loop.batch_size)
+    reals, labels = store.feed(config.seed, processes.rank, processes.count).batch(0, count)
     with blaming(f"a trial step of {type(prepared.trainer).__name__}"):
         found = disagreements(prepared.trainer, reals, labels)
     worst = dict(zip(found, processes.largest(found.values()), strict=True))

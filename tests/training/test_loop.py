@@ -97,7 +97,7 @@ def looped(tmp_path, trainer, seed=0, precision=torch.float32, stop=(), checkpoi
         )
         return run_loop(
             trainer,
-            store,
+            store.feed(seed, *share),
             EMA({"generator": trainer.networks["generator"]}, 0),
             monitor,
             Clock(budget, stop),

@@ -1,0 +1,70 @@
+"""timm's streaming readers, a shard at a time."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganzoo.data.stream import Shard
+
+PREFIXES = ("wds", "hfids")
+
+
+class Shards:
+    """The shards behind a dataset that timm made of ``wds/…`` or ``hfids/…``.
+
+    Args:
+        dataset: timm's, read in order and not shared out to processes.
+        prefix: One of :data:`PREFIXES`.
+        picture: The key under which a sample has its picture.
+    """
+
+    def __init__(self, dataset: Any, prefix: str, picture: str) -> None:
+        self._dataset = dataset
+        self._reader = dataset.reader
+        self._prefix = prefix
+        self._picture = picture
+        if prefix == "wds":
+            self._files: Sequence[str] = tuple(self._reader.split_info.filenames)
+            self._lengths = tuple(self._reader.split_info.shard_lengths)
+            self._whole = self._reader.split_info
+        else:
+            if self._reader.ds is None:
+                self._reader._lazy_init()
+            self._whole = self._reader.ds
+            self._files = [str(number) for number in range(self._whole.num_shards)]
+
+    def list(self) -> tuple[Shard, ...]:
+        """Their names and sizes; without decoding a picture, but not without opening every shard that does not say."""
+        return tuple((name, self._count(number)) for number, name in enumerate(self._files))
+
+    def samples(self, number: int) -> Iterator[Sequence[Any]]:
+        """Every sample of a shard, as timm gives it: a picture and a target."""
+        if self._prefix == "wds":
+            self._reader.split_info = replace(self._whole, filenames=(self._files[number],), num_samples=0, shard_lengths=())
+            self._reader.ds = None
+        else:
+            self._reader.ds = self._whole.shard(num_shards=len(self._files), index=number)
+        return iter(self._dataset)
+
+    def rejoin(self) -> None:
+        """Let the dataset read all of them in a row again."""
+        if self._prefix == "wds":
+            self._reader.split_info, self._reader.ds = self._whole, None
+        else:
+            self._reader.ds = self._whole
+
+    def _count(self, number: int) -> int:
+        if self._prefix == "hfids":
+            shard = self._whole.shard(num_shards=len(self._files), index=number)
+            return sum(
+                1 for _ in shard.select_columns([c for c in shard.column_names if c != self._picture] or [self._picture])
+            )
+        if len(self._lengths) == len(self._files):
+            return int(self._lengths[number])
+        endings = tuple(f".{ending}" for ending in self._picture.split(";"))
+        with tarfile.open(Path(self._reader.root) / self._files[number]) as shard:
+            return sum(member.isfile() and member.name.lower().endswith(endings) for member in shard)
