@@ -2,7 +2,7 @@
 
     python benchmarks/train_speed.py                     # all variants, a table in Markdown; leave the machine alone meanwhile
     python benchmarks/train_speed.py dcgan --rounds 9
-    pip install --no-deps torchgan torch-mimicry vegans  # to have these in the table
+    pip install --no-deps torchgan vegans && pip install matplotlib   # to have these in the table
 
 All contenders of a row take turns in one process, a block of steps each, so that a machine that slows down slows them all;
 ratios are taken within a round, and their median is printed with the smallest and the largest. Peak memory is that of a

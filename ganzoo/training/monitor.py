@@ -193,7 +193,8 @@ class Monitor:
     def _write_row(self, path: Path, row: Mapping[str, float | None], images: int) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        self.trackers.log({name: value for name, value in row.items() if value is not None and name != "images"}, images)
+        logged = {name: value for name, value in row.items() if value is not None and name not in ("images", "time")}
+        self.trackers.log(logged, images)
 
 
 def cut_records(folder: Path, images: int) -> None:

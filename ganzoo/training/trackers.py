@@ -49,7 +49,7 @@ class Trackers:
         for name in names:
             if name == "tensorboard":
                 # What a killed run had logged past its last checkpoint is hidden.
-                tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=images)
+                tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=images + 1 if images else None)
             else:
                 tracker = LOGGER_TYPE_TO_CLASS[name]("ganzoo", name=folder.name)
             with contextlib.redirect_stdout(sys.stderr):

@@ -60,6 +60,26 @@ def test_a_dry_run_prints_everything_and_writes_nothing(run_ganzoo, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_same_command_goes_on(run_ganzoo, tmp_path):
+    words = ("train", "mlp", "-o", "batch_size=16", "--device", "cpu")
+    first = run_ganzoo(*words, "--images", "64")
+    assert first.returncode == 0, first.stderr
+    again = run_ganzoo(*words, "--images", "64")
+    assert again.returncode == 0, again.stderr
+    assert "was done after 64 images" in again.stderr
+    assert "--fresh" in again.stderr
+    assert again.stdout == first.stdout
+    more = run_ganzoo(*words, "--images", "96")
+    assert "going on after 64 images" in more.stderr
+    assert "done after 96 images" in more.stderr
+    fresh = run_ganzoo(*words, "--images", "64", "--fresh")
+    assert "mlp-fashion-mnist-10k-2/model" in fresh.stdout
+    refused = run_ganzoo(*words, "--images", "96", "-o", "lr=0.5", "--out", tmp_path / "runs" / "mlp-fashion-mnist-10k")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "lr (0.0005 there, 0.5 here)" in line
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_keeps_its_model(tmp_path, number):
     command = Path(sysconfig.get_path("scripts")) / "ganzoo"
@@ -72,6 +92,7 @@ def test_an_interrupted_run_keeps_its_model(tmp_path, number):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert "interrupted after" in stderr
+    assert "the same command goes on" in stderr
     assert "run/model" in stdout
     model = ganzoo.load(tmp_path / "run")
     assert model.config.training["interrupted"]
@@ -121,6 +142,9 @@ REFUSED = {
     "not a trainer": (["dcgan", "-o", "trainer=builtins:dict"], 1, "does not say"),
     "given twice": (["dcgan", "--loss", "hinge", "-o", "loss=minimax"], 2, "twice"),
     "none and more": (["dcgan", "--penalty", "none", "--penalty", "r1"], 2, "none"),
+    "tracker": (["dcgan", "--log", "tensorbord"], 2, "tensorboard"),
+    "precision": (["dcgan", "--precision", "fp16"], 2, "bf16"),
+    "accumulate": (["dcgan", "-o", "accumulate=7"], 2, "accumulate=7"),
     "negative seed": (["dcgan", "--seed", "-1"], 2, "--seed"),
 }
 
