@@ -24,7 +24,7 @@ from ganzoo import plugins
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.training.config import resolve
 from ganzoo.training.precision import choose_device
-from ganzoo.training.run import prepare
+from ganzoo.training.prepare import prepare
 
 BATCH = 64
 ADAM: dict[str, Any] = {"lr": 2e-4, "betas": (0.5, 0.999)}

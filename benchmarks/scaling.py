@@ -20,7 +20,7 @@ from torch import nn
 
 from ganzoo import plugins
 from ganzoo.training.config import resolve
-from ganzoo.training.run import prepare
+from ganzoo.training.prepare import prepare
 
 VARIANTS = ("mlp", "dcgan", "wgan-gp")
 SETTINGS = {"1 process, 1 core": (1, 1), "1 process, 2 cores": (1, 2), "2 processes, 1 core each": (2, 1)}

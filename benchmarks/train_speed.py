@@ -37,7 +37,7 @@ from ganzoo.training.config import Budget, resolve
 from ganzoo.training.loop import Step, run_loop
 from ganzoo.training.monitor import Monitor, Silent
 from ganzoo.training.precision import autocast, choose_device, choose_precision
-from ganzoo.training.run import Prepared, prepare
+from ganzoo.training.prepare import Prepared, prepare
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.writer import Writer
 

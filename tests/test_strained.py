@@ -16,7 +16,8 @@ from ganzoo.data.order import Order
 from ganzoo.errors import UsageError
 from ganzoo.sampling import grid
 from ganzoo.training.config import resolve
-from ganzoo.training.run import execute, prepare
+from ganzoo.training.prepare import prepare
+from ganzoo.training.run import execute
 
 STRAINED = Path(__file__).parent / "strained"
 VARIANTS = {f"strained-{name}" for name in ("labels", "vae-gan", "cycle", "waves", "rows", "backbone")}

@@ -88,7 +88,8 @@ def train(
     from ganzoo import plugins
     from ganzoo.cli.progress import watching
     from ganzoo.training.config import parse_count, parse_duration, parse_option, parse_penalty, resolve
-    from ganzoo.training.run import execute, prepare
+    from ganzoo.training.prepare import prepare
+    from ganzoo.training.run import execute
 
     chosen: dict[str, Json] = dict(parse_option(text) for text in options)
     for key, given in (("loss", loss is not None), ("penalties", bool(penalties))):

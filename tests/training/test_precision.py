@@ -8,7 +8,7 @@ import ganzoo
 from ganzoo import plugins
 from ganzoo.training.config import resolve
 from ganzoo.training.precision import TOLERANCE, choose_precision, disagreements
-from ganzoo.training.run import prepare, settle_precision
+from ganzoo.training.prepare import prepare, settle_precision
 
 
 class Watcher:

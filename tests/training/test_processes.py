@@ -103,9 +103,9 @@ def test_one_process_needs_no_other(monkeypatch):
 def test_a_batch_must_be_shared_out_equally(tmp_path, monkeypatch):
     from ganzoo import plugins
     from ganzoo.training.config import resolve
-    from ganzoo.training.run import prepare
+    from ganzoo.training.prepare import prepare
 
-    monkeypatch.setattr("ganzoo.training.run.join", lambda device: Processes(3, 0, torch.device("cpu")))
+    monkeypatch.setattr("ganzoo.training.prepare.join", lambda device: Processes(3, 0, torch.device("cpu")))
     with pytest.raises(UsageError, match="batch_size=64 cannot be shared out equally to 3 processes"):
         prepare(resolve(plugins.load().registry, "mlp"), out=tmp_path / "run")
 

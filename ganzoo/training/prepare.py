@@ -1,0 +1,210 @@
+"""A run before its first step: data read, networks and trainer built, and all tried that will be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from ganzoo import __version__, plugins
+from ganzoo.data import open_data
+from ganzoo.data.store import Store
+from ganzoo.data.stream import Stream
+from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
+from ganzoo.factory import build_networks, count_parameters
+from ganzoo.interfaces import Generator, Trainer
+from ganzoo.pretrained import FORMAT, ModelConfig, make_config, tensors_of
+from ganzoo.registry import Origin
+from ganzoo.training.config import RunConfig
+from ganzoo.training.ema import EMA
+from ganzoo.training.folder import RUNS, check_folder
+from ganzoo.training.loop import Outcome, blaming, stream
+from ganzoo.training.monitor import Silent, Watcher
+from ganzoo.training.precision import PRECISIONS, TOLERANCE, TRIAL_BATCH, choose_precision, disagreements
+from ganzoo.training.processes import Processes, join
+from ganzoo.training.trackers import check_trackers
+from ganzoo.variant import Json
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to start or to go on: data read, networks built, nothing written."""
+
+    config: RunConfig
+    store: Store | Stream
+    trainer: Trainer
+    ema: EMA
+    processes: Processes
+    folder: Path | None
+    trackers: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Every network by role."""
+        return self.trainer.networks
+
+    def describe(self) -> dict[str, Json]:
+        """The resolved configuration and the networks' sizes, as plain data."""
+        parameters = {role: count_parameters(network) for role, network in self.networks.items()}
+        return {**self.config.to_json(), "dataset": self.store.describe(), "parameters": parameters}
+
+    def facts(self, precision: torch.dtype) -> dict[str, str]:
+        """The run in a few words, for people."""
+        sizes = ", ".join(f"{role} {count_parameters(n):,}" for role, n in self.networks.items())
+        c, count = self.config, self.processes.count
+        limits = [f"{c.budget.seconds:g} s"] if c.budget.seconds else []
+        limits += [f"{c.budget.images:,} images"] if c.budget.images else []
+        threads = f"{torch.get_num_threads()} threads"
+        return {
+            "variant": f"{c.variant.name}, preset {c.preset}",
+            "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}",
+            "parameters": sizes,
+            "budget": " or ".join(limits),
+            "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
+            + (f" in each of {count} processes" if count > 1 else ""),
+        }
+
+
+def prepare(
+    config: RunConfig,
+    *,
+    device: str = "auto",
+    out: str | Path | None = None,
+    log: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> Prepared:
+    """Read the data and build the networks and the trainer. Writes nothing.
+
+    Args:
+        config: What to train.
+        device, out, log: As for :func:`train`.
+        watcher: Told as data is read.
+
+    Raises:
+        UsageError, DataError, PluginError: As :func:`train`.
+    """
+    check_folder(Path(out) if out is not None else RUNS / "new")
+    check_trackers(log)
+    processes = join(device)
+    if config.loop.batch_size % processes.count:
+        raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")
+    registry = plugins.load().registry
+    decoding = (watcher if watcher and processes.is_main else Silent()).decoding
+    store = processes.in_turn(
+        lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
+    )
+    torch.manual_seed(stream(config.seed, 0, "weights"))
+    networks = build_networks(
+        config.networks,
+        sample_shape=store.sample_shape,
+        num_classes=store.num_classes,
+        value_range=store.value_range,
+    )
+    for network in networks.values():
+        network.to(processes.device).train()
+        for module in network.modules():
+            # Pictures' convolutions run faster with channels last.
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                module.to(memory_format=torch.channels_last)
+    processes.synchronise(networks.values())
+    trainer: Trainer = config.parts["trainer"].build(
+        "trainer",
+        networks=networks,
+        loss=config.parts["loss"].build("loss"),
+        penalties={name: part.build(f"penalties.{name}") for name, part in config.penalties.items()},
+    )
+    ema = rehearse_saving(config, networks)
+    folder = Path(out) if out is not None else None
+    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, tuple(log))
+    try:
+        describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
+    except ModelError as error:
+        raise UsageError(f"a model of this could not be saved: {error.message}") from error
+    return prepared
+
+
+def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA:
+    """The averages of the kept networks, after a try at all that will be done to them: what cannot be saved is not trained.
+
+    Raises:
+        PluginError: A network that cannot be copied, averaged, written or read back.
+    """
+    try:
+        ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images)
+        ema.update(1, 1)
+        for role, network in ema.networks.items():
+            network.load_state_dict(safetensors.torch.load(safetensors.torch.save(tensors_of(network, role))), strict=True)
+    except GanzooError:
+        raise
+    except Exception as error:
+        names = " or ".join(repr(config.parts[role].name) for role in config.kept)
+        why = f"{type(error).__name__}: {error}"
+        raise PluginError(f"a model with {names} could not be saved: {why}", hint="GANZOO_DEBUG=1 shows where") from error
+    return ema
+
+
+def settle_precision(prepared: Prepared, watcher: Watcher) -> torch.dtype:
+    """The precision asked for; float32, with a word of why, where bf16 turns out to compute something else."""
+    config, processes, store = prepared.config, prepared.processes, prepared.store
+    chosen = choose_precision(processes.device) if config.precision == "auto" else PRECISIONS[config.precision]
+    if chosen is torch.float32:
+        return chosen
+    count = min(TRIAL_BATCH * processes.count, config.loop.batch_size)
+    reals, labels = store.feed(config.seed, processes.rank, processes.count).batch(0, count)
+    with blaming(f"a trial step of {type(prepared.trainer).__name__}"):
+        found = disagreements(prepared.trainer, reals, labels)
+    worst = dict(zip(found, processes.largest(found.values()), strict=True))
+    if wrong := [f"{role} {error:.0%}" for role, error in worst.items() if error > TOLERANCE]:
+        watcher.noticed(f"trained in float32: here, gradients in bfloat16 are off by {', '.join(wrong)}")
+        return torch.float32
+    return chosen
+
+
+def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
+    """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there."""
+    config, store = prepared.config, prepared.store
+    generator = prepared.networks["generator"]
+    assert isinstance(generator, Generator)
+    origin = config.entry.origin
+    training: dict[str, Any] = {
+        "images": outcome.images,
+        "seconds": round(outcome.seconds, 1),
+        "interrupted": outcome.interrupted,
+        "device": prepared.processes.device.type,
+        "processes": prepared.processes.count,
+        "torch": torch.__version__,
+        "dataset": store.describe(),
+        **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
+    }
+    return make_config(
+        {
+            "format": FORMAT,
+            "ganzoo": __version__,
+            "variant": config.variant.name,
+            "plugin": _plugin(origin),
+            "networks": {
+                role: {
+                    "component": part.name,
+                    "plugin": _plugin(part.origin or origin),
+                    "arguments": part.to_json()["arguments"],
+                }
+                for role, part in config.networks.items()
+                if role in config.kept
+            },
+            "sample_shape": store.sample_shape,
+            "latent_shape": generator.latent_shape,
+            "num_classes": store.num_classes,
+            "class_names": store.class_names,
+            "value_range": store.value_range,
+            "training": training,
+        }
+    )
+
+
+def _plugin(origin: Origin) -> dict[str, str]:
+    return {"distribution": origin.distribution, "version": origin.version}

@@ -1,0 +1,57 @@
+"""What is there of a run that may go on."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganzoo.errors import ModelError
+from ganzoo.pretrained import find, read_config
+from ganzoo.training.checkpoint import Checkpoints
+from ganzoo.training.clock import Decision, Journal
+from ganzoo.training.config import RunConfig
+from ganzoo.training.folder import RunFolder
+from ganzoo.training.monitor import Watcher
+from ganzoo.training.state import Snapshot
+
+JOURNAL = "clock.jsonl"
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is there of a run that may go on.
+
+    Attributes:
+        folder: The run's folder.
+        snapshot: Where it goes on from; None for the beginning.
+        decisions: What time decided from there on.
+        precision: What it was trained in; None if that is still to be chosen.
+        done: The name of its samples' file, if it needs nothing more.
+    """
+
+    folder: Path
+    snapshot: Snapshot | None = None
+    decisions: tuple[Decision, ...] = ()
+    precision: str | None = None
+    done: str | None = None
+
+
+def find_past(folder: RunFolder, config: RunConfig, watcher: Watcher) -> Past:
+    """What the main process finds in the run's folder.
+
+    Raises:
+        TrainingError: There are checkpoints, and all are damaged.
+    """
+    path = folder.path
+    if folder.previous is None:
+        return Past(path)
+    precision = folder.previous["precision"]
+    snapshot = Checkpoints(path / "checkpoints").load(lambda text: watcher.noticed(f"{text}; the one before is used"))
+    decisions = tuple(Journal(path / JOURNAL).after(snapshot.step if snapshot else 0)) if config.budget.seconds else ()
+    done = None
+    if snapshot and config.budget.progress(snapshot.seconds, snapshot.images) >= 1:
+        with contextlib.suppress(ModelError):
+            if read_config(find(path / "model")).training["images"] == snapshot.images:
+                done = next((p.name for p in (path / "model").glob("samples.*")), None)
+    return Past(path, snapshot, decisions, precision, done)
