@@ -261,7 +261,7 @@ def ratio(rates: dict[str, list[float]], name: str, other: str | None) -> str:
 
 
 def peak_memory(variant: str, name: str) -> float:
-    """MiB of a process that runs this contender alone, less what one that only imports takes."""
+    """MiB of a process that runs this contender alone, torch and the data included."""
     words = [sys.executable, __file__, variant, "--alone", name]
     return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
@@ -275,9 +275,8 @@ def main() -> None:
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.alone:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         contenders(arguments.variants[0])[arguments.alone]()(20)
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
     print(f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {choose_device()}; torch", end=" ")
     print(torch.__version__)

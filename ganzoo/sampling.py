@@ -55,8 +55,13 @@ def grid(samples: Tensor, columns: int | None = None) -> Image.Image:
 
 def write_grid(path: Path, samples: Tensor, columns: int | None = None) -> None:
     """Write :func:`grid` as PNG."""
+    save_image(path, grid(samples, columns))
+
+
+def save_image(path: Path, image: Image.Image) -> None:
+    """Write a picture as PNG, all or nothing."""
     with replace_file(path) as beside:
-        grid(samples, columns).save(beside, format="PNG")
+        image.save(beside, format="PNG")
 
 
 def write_preview(stem: Path, samples: Tensor, *, drawn: bool) -> Path:

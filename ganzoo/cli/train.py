@@ -116,10 +116,12 @@ def train(
     )
     with watching() as watcher:
         prepared = prepare(config, device=device, out=folder, log=trackers, watcher=watcher)
-        for skipped in prepared.store.skipped:
-            out.say(f"skipped {skipped}")
+        if prepared.processes.is_main:
+            for skipped in prepared.store.skipped:
+                out.say(f"skipped {skipped}")
+            if dry_run:
+                out.json(prepared.describe())
         if dry_run:
-            out.json(prepared.describe())
             return
         run = execute(prepared, fresh=fresh, watcher=watcher)
     if not prepared.processes.is_main:

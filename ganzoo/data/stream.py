@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -163,6 +164,7 @@ class _Windows(Feed):
         return self._held[1]
 
     def _read(self, number: int) -> Contents:
+        # In numpy: this thread would otherwise take OpenMP's threads from the one that trains.
         pictures, labels = [], []
         for shard in self._plan[number][1]:
             name, count = self._stream.shards[shard]
@@ -170,9 +172,10 @@ class _Windows(Feed):
             if not len(found):
                 raise DataError(f"nothing in the shard {name} can be read any more")
             # What can no longer be read is made up for, so that every position keeps its sample.
-            rows = torch.arange(count) % len(found)
-            pictures.append(found[rows])
+            rows = np.arange(count) % len(found)
+            pictures.append(found.numpy()[rows])
             if classes is not None:
-                labels.append(classes[rows])
-        mixed = permutation(sum(map(len, pictures)), self._seed, -1 - number * self._stride - self._first)
-        return torch.cat(pictures)[mixed], torch.cat(labels)[mixed] if labels else None
+                labels.append(classes.numpy()[rows])
+        mixed = permutation(sum(map(len, pictures)), self._seed, -1 - number * self._stride - self._first).numpy()
+        mixed_labels = torch.from_numpy(np.concatenate(labels)[mixed]) if labels else None
+        return torch.from_numpy(np.concatenate(pictures)[mixed]), mixed_labels

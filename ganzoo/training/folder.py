@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ganzoo.errors import TrainingError, UsageError
 from ganzoo.training.checkpoint import remove_leftovers
+from ganzoo.training.precision import PRECISIONS
 from ganzoo.variant import Json
 
 RUNS = Path("runs")
@@ -22,7 +23,11 @@ RUNS = Path("runs")
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
+JOURNAL = "clock.jsonl"
 LOCK = ".lock"
+
+WRITTEN = {CONFIG, METRICS, JOURNAL, "reals.png", "reals.npz", "samples", "checkpoints", "model", "tensorboard"}
+"""What a run writes into its folder."""
 
 FREE = {
     "ganzoo",
@@ -57,9 +62,9 @@ class RunFolder:
     made: list[Path] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Remove everything in it."""
+        """Remove the run that is in it, and nothing that somebody else has put there."""
         for entry in self.path.iterdir():
-            if entry.name != LOCK:
+            if entry.name in WRITTEN or _is_leftover(entry):
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def abandon(self) -> None:
@@ -89,9 +94,9 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
         if out is not None:
             check_folder(out)
             folder = locks.enter_context(_locked(out))
+            # Once more, now that nobody else can write to it.
+            check_folder(out)
             folder.previous = read_run(out)
-            if folder.previous is None and any(p.name != LOCK for p in out.iterdir()):
-                raise UsageError(f"{str(out)!r} is not empty", hint="name another folder: --out DIR")
             if fresh:
                 folder.clear()
                 folder.previous = None
@@ -148,7 +153,7 @@ def _locked(path: Path) -> Iterator[RunFolder]:
 def check_folder(folder: Path) -> None:
     """Raise UsageError unless a run can be written to ``folder``: it is new or empty or a run's, and can be written to."""
     if folder.is_dir():
-        if read_run(folder) is None and any(p.name != LOCK for p in folder.iterdir()):
+        if read_run(folder) is None and any(p.name != LOCK and not _is_leftover(p) for p in folder.iterdir()):
             raise UsageError(f"{str(folder)!r} is not empty", hint="name another folder: --out DIR")
         parent = folder
     elif folder.exists() or folder.is_symlink():
@@ -159,6 +164,11 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
 
 
+def _is_leftover(path: Path) -> bool:
+    """Whether a process that was killed had begun to write it."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
 def read_run(folder: Path) -> dict[str, Json] | None:
     """The configuration of the run in a folder, None if it holds no run."""
     try:
@@ -166,7 +176,8 @@ def read_run(folder: Path) -> dict[str, Json] | None:
     except (OSError, ValueError, RecursionError):
         return None
     # A model folder has a config.json too, of another form.
-    return config if isinstance(config, dict) and {"variant", "budget", "loop", "trainer"} <= config.keys() else None
+    is_run = isinstance(config, dict) and {"variant", "loop", "trainer"} <= config.keys()
+    return config if is_run and isinstance(config.get("budget"), dict) and config.get("precision") in PRECISIONS else None
 
 
 def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[str, Json, Json]]:
@@ -178,7 +189,7 @@ def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[
         # What was chosen then is chosen again.
         found = [row for row in found if row[0] != "precision"]
     for key, limit in (("budget", "seconds"), ("images", "images")):
-        there, here = old["budget"][limit], new["budget"][limit]
+        there, here = old["budget"].get(limit), new["budget"][limit]
         if here is not None and (there is None or here < there):
             found.append((key, there, here))
     return found

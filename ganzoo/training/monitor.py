@@ -7,16 +7,18 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_file
-from ganzoo.sampling import grid, write_preview
+from ganzoo.sampling import grid, save_image, write_preview
 from ganzoo.training.folder import METRICS
 from ganzoo.training.processes import Processes
 from ganzoo.training.trackers import Trackers
@@ -162,13 +164,16 @@ class Monitor:
         self._previewed = int(progress * PREVIEWS)
         self._drawn = images
         if self.folder is not None:
-            self.writer.submit(self._write_preview, self.folder / "samples" / f"{images:010d}", self.preview().cpu(), images)
+            stem, samples = self.folder / "samples" / f"{images:010d}", self.preview().cpu()
+            if self.drawn:
+                self.writer.submit(self._write_sheet, stem.with_suffix(".png"), grid(samples), images)
+            else:
+                self.writer.submit(partial(write_preview, drawn=False), stem, samples)
 
-    def _write_preview(self, stem: Path, samples: Tensor, images: int) -> None:
-        write_preview(stem, samples, drawn=self.drawn)
-        if self.drawn:
-            sheet = np.asarray(grid(samples))
-            self.trackers.log_sheet(sheet.reshape(*sheet.shape[:2], -1), images)
+    def _write_sheet(self, path: Path, sheet: Image.Image, images: int) -> None:
+        save_image(path, sheet)
+        pixels = np.asarray(sheet)
+        self.trackers.log_sheet(pixels.reshape(*pixels.shape[:2], -1), images)
 
     def _log(self, images: int, seconds: float, progress: float) -> None:
         self._shown = True

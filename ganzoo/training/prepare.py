@@ -13,7 +13,7 @@ from torch import nn
 
 from ganzoo import __version__, plugins
 from ganzoo.data import open_data
-from ganzoo.data.store import Store
+from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
 from ganzoo.factory import build_networks, count_parameters
@@ -148,14 +148,14 @@ def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA
     return ema
 
 
-def settle_precision(prepared: Prepared, watcher: Watcher) -> torch.dtype:
+def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.dtype:
     """The precision asked for; float32, with a word of why, where bf16 turns out to compute something else."""
-    config, processes, store = prepared.config, prepared.processes, prepared.store
+    config, processes = prepared.config, prepared.processes
     chosen = choose_precision(processes.device) if config.precision == "auto" else PRECISIONS[config.precision]
     if chosen is torch.float32:
         return chosen
     count = min(TRIAL_BATCH * processes.count, config.loop.batch_size)
-    reals, labels = store.feed(config.seed, processes.rank, processes.count).batch(0, count)
+    reals, labels = feed.batch(0, count)
     with blaming(f"a trial step of {type(prepared.trainer).__name__}"):
         found = disagreements(prepared.trainer, reals, labels)
     worst = dict(zip(found, processes.largest(found.values()), strict=True))

@@ -11,11 +11,9 @@ from ganzoo.pretrained import find, read_config
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
 from ganzoo.training.config import RunConfig
-from ganzoo.training.folder import RunFolder
+from ganzoo.training.folder import JOURNAL, RunFolder
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.state import Snapshot
-
-JOURNAL = "clock.jsonl"
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
-from ganzoo.training.folder import METRICS, RunFolder, run_folder
+from ganzoo.training.folder import JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.monitor import Monitor, Silent, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.training.prepare import Prepared, describe_model, prepare, settle_precision
-from ganzoo.training.resume import JOURNAL, find_past
+from ganzoo.training.resume import find_past
 from ganzoo.training.state import Snapshot, capture, restore
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.writer import Writer
@@ -144,7 +144,7 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
             return run
         except BaseException:
             # A run that has nothing to show leaves nothing behind.
-            if folder and folder.previous is None and not (folder.path / METRICS).exists():
+            if folder and folder.previous is None and not any((folder.path / n).exists() for n in (METRICS, "checkpoints")):
                 folder.abandon()
             raise
 
@@ -157,14 +157,14 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         assert past.snapshot is not None
         samples = past.folder / "model" / past.done
         return Run(past.folder, samples, before, past.snapshot.seconds, interrupted=False, resumed=before)
-    precision = PRECISIONS[past.precision] if past.precision else settle_precision(prepared, watcher)
+    feed = store.feed(config.seed, processes.rank, processes.count)
+    precision = PRECISIONS[past.precision] if past.precision else settle_precision(prepared, feed, watcher)
     context = Step(config.seed, processes.device, precision, (processes.rank, processes.count))
     seconds = _take_up(past.snapshot, prepared, context, watcher) if past.snapshot else 0.0
     processes.lead(prepared.trainer.optimizers.values())
     if config.compile:
         for network in prepared.networks.values():
             network.compile()
-    feed = store.feed(config.seed, processes.rank, processes.count)
     draw = Preview(prepared, *feed.batch(0, min(SHOWN, len(store) // processes.count) * processes.count))
     described = {**prepared.describe(), "precision": next(name for name, p in PRECISIONS.items() if p is precision)}
     path = folder.path if folder else None

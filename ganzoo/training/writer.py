@@ -11,6 +11,9 @@ class Writer:
     """Does what it is handed in the order in which it was handed it. A context: at its end, everything is done.
 
     What fails is kept for :meth:`failures`; the jobs after it are done all the same.
+
+    Hand it arrays, pictures and files, not arithmetic on tensors: a second thread that computes with torch gets OpenMP
+    threads of its own, and with more of those than cores, every parallel loop of the training thread takes twice as long.
     """
 
     def __init__(self) -> None:

@@ -16,6 +16,7 @@ def config(**arguments):
 
 
 def begin(folder, described):
+    (folder / "metrics.jsonl").touch()
     (folder / "config.json").write_text(json.dumps({**described, "precision": "bf16"}))
 
 
@@ -49,6 +50,7 @@ def test_precision_is_compared_only_where_the_user_names_one():
 
 def test_a_folder_that_holds_another_run_is_refused_with_what_differs(tmp_path):
     begin(tmp_path, config())
+    (tmp_path / "notes.txt").touch()
     other = config(seed=7, options={"lr": 0.5})
     differing = r"seed \(0 there, 7 here\).*lr \(0.002 there, 0.5 here\).*--fresh"
     with pytest.raises(UsageError, match=differing), run_folder(tmp_path, "x", other):
@@ -57,6 +59,7 @@ def test_a_folder_that_holds_another_run_is_refused_with_what_differs(tmp_path):
     with run_folder(tmp_path, "x", other, fresh=True) as folder:
         assert folder.previous is None
         assert read_run(tmp_path) is None
+        assert {p.name for p in tmp_path.iterdir()} == {".lock", "notes.txt"}
 
 
 def test_what_is_no_run_is_never_removed(tmp_path):
@@ -92,3 +95,16 @@ def test_a_folder_is_for_one_process_at_a_time(tmp_path):
         words = [sys.executable, "-c", script, tmp_path / "run", json.dumps(config())]
         assert "another process" in subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert subprocess.run(words, capture_output=True, text=True, check=False).returncode == 0
+
+
+def test_a_folder_that_a_killed_process_had_only_begun_is_as_good_as_new(tmp_path):
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".config.json.abc.tmp").touch()
+    with run_folder(tmp_path, "x", config()) as folder:
+        assert folder.previous is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"variant": 1, "loop": {}, "trainer": {}, "budget": 3}', "[" * 10**5])
+def test_what_is_not_a_runs_configuration_is_none(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    assert read_run(tmp_path) is None

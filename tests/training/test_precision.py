@@ -32,7 +32,7 @@ def test_the_shipped_recipes_agree_with_themselves_in_bf16(variant):
     assert set(found) == {"generator", "discriminator"}
     assert all(0 < error < TOLERANCE for error in found.values()), found
     watcher = Watcher()
-    assert settle_precision(run, watcher) is torch.bfloat16
+    assert settle_precision(run, run.store.feed(0), watcher) is torch.bfloat16
     assert watcher.told == []
 
 
@@ -57,7 +57,7 @@ def test_a_layer_that_is_wrong_in_bf16_is_noticed(broken, role):
     run = prepared("mlp")
     run.networks[role].layers[0].__class__ = broken
     watcher = Watcher()
-    assert settle_precision(run, watcher) is torch.float32
+    assert settle_precision(run, run.store.feed(0), watcher) is torch.float32
     (told,) = watcher.told
     assert "float32" in told
     assert role in told
@@ -66,7 +66,7 @@ def test_a_layer_that_is_wrong_in_bf16_is_noticed(broken, role):
 def test_a_trial_leaves_no_trace():
     run = prepared("dcgan", **{"generator.width": 4, "discriminator.width": 4})
     before = {role: {k: v.clone() for k, v in n.state_dict().items()} for role, n in run.networks.items()}
-    settle_precision(run, Watcher())
+    settle_precision(run, run.store.feed(0), Watcher())
     for role, network in run.networks.items():
         assert all(torch.equal(v, before[role][k]) for k, v in network.state_dict().items())
         assert all(p.grad is None for p in network.parameters())
