@@ -79,22 +79,24 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
     feed, context = run.store.feed(0), Step(0, run.processes.device, precision)
     folder = Path(tempfile.mkdtemp())
 
+    # One thread for all blocks, as a run has it.
+    writer = Writer()
+
     def block(steps: int) -> None:
         stop = Until(context, context.images + steps * BATCH)
-        with Writer() as writer:
-            monitor = Monitor(
-                folder,
-                lambda: run.ema.networks["generator"].sample(range(64)),  # type: ignore[operator]
-                drawn=True,
-                watcher=Silent(),
-                writer=writer,
-                trackers=Trackers((), folder, {}, 0),
-                processes=run.processes,
-                start=(context.images, 0.0),
-                progress=context.images / LONG.images,
-            )
-            clock = Clock(LONG, stop)
-            run_loop(run.trainer, feed, run.ema, monitor, clock, context, settings=run.config.loop, checkpoint=lambda: True)
+        monitor = Monitor(
+            folder,
+            lambda: run.ema.networks["generator"].sample(range(64)),  # type: ignore[operator]
+            drawn=True,
+            watcher=Silent(),
+            writer=writer,
+            trackers=Trackers((), folder, {}, 0),
+            processes=run.processes,
+            start=(context.images, 0.0),
+            progress=context.images / 4_000_000,
+        )
+        parts = (run.trainer, feed, run.ema, monitor, Clock(LONG, stop), context)
+        run_loop(*parts, settings=run.config.loop, checkpoint=lambda: True)
 
     return block
 

@@ -122,6 +122,11 @@ class Clock:
             self._decide(step)
         return True
 
+    def read(self) -> float:
+        """Seconds spent, as of now in this process."""
+        self.elapsed = max(self.elapsed, time.perf_counter() - self._start)
+        return self.elapsed
+
     def progress(self, images: int) -> float:
         """The part of the budget that is spent, in [0, 1]."""
         return self.budget.progress(self.decided, images)

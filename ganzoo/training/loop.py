@@ -118,7 +118,7 @@ def run_loop(
     interrupted = clock.stopping and context.progress < 1
     if interrupted:
         monitor.watcher.stopping()
-    monitor.finish(context.images, clock.elapsed, context.progress)
+    monitor.finish(context.images, clock.read(), context.progress)
     return Outcome(context.images, clock.elapsed, interrupted)
 
 
