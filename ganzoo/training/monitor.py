@@ -125,6 +125,7 @@ class Monitor:
         self.processes = processes
         self._values: dict[str, list[Tensor]] = {}
         self._last = start
+        self._told: set[str] = set()
         self._shown = False
         self._drawn = -1
         # A run that goes on has drawn what was due before.
@@ -143,10 +144,15 @@ class Monitor:
         """
         if not self._shown or seconds - self._last[1] >= LOG_SECONDS:
             self._log(images, seconds, progress)
+        self.tell_failures("; training goes on, and what comes next is tried again")
+
+    def tell_failures(self, following: str = "") -> None:
+        """Tell the watcher what could not be written or sent, once for each reason."""
         for error in self.writer.failures():
-            if not isinstance(error, OSError):
-                raise error
-            self.watcher.noticed(f"could not be written: {error}; training goes on, and what comes next is tried again")
+            text = f"could not be written: {str(error) or type(error).__name__}{following}"
+            if text not in self._told:
+                self._told.add(text)
+                self.watcher.noticed(text)
 
     def preview_if_due(self, images: int, progress: float) -> None:
         """Draw a sheet of samples at every twentieth of the budget."""

@@ -94,7 +94,7 @@ def train(
         compile: Let ``torch.compile`` make the networks faster; it pays on GPUs and takes a while to begin with.
         out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
             the same run or else a new one.
-        fresh: Begin anew. What is in ``out`` is then removed; without ``out``, a new folder is made.
+        fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
         log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
         watcher: Who follows the run.
 
@@ -204,8 +204,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         parts = (prepared.trainer, feed, prepared.ema, monitor, clock, context)
         outcome = run_loop(*parts, settings=config.loop, checkpoint=checkpoint)
         writer.submit(trackers.finish)
-    for failure in writer.failures():
-        watcher.noticed(f"could not be written: {failure}")
+    monitor.tell_failures()
     samples = past.folder / "model"
     if path:
         try:
