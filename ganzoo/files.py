@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -61,6 +62,11 @@ def replace_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def is_leftover(path: Path, names: str) -> bool:
+    """Whether a process that was killed left it behind, on its way to a name that matches the expression ``names``."""
+    return re.fullmatch(rf"\.({names})\.[a-z0-9_]{{8}}\.(tmp|old)", path.name) is not None
 
 
 def write_json(path: Path, value: Any) -> None:

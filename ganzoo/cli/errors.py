@@ -12,7 +12,7 @@ import traceback
 import click
 
 from ganzoo.cli.output import out
-from ganzoo.errors import GanzooError, UsageError
+from ganzoo.errors import GanzooError
 
 INTERRUPTED = 130
 
@@ -29,10 +29,10 @@ def report(error: BaseException) -> int:
     if os.environ.get("GANZOO_DEBUG", "0") not in ("", "0"):
         traceback.print_exception(error)
     message, hint, exit_code = explain(error)
-    if isinstance(error, UsageError) and os.environ.get("RANK", "0") != "0":
-        # Of several processes, each of which was asked the same, one answers.
-        return exit_code
-    out.say(f"ganzoo: {message}; {hint}" if hint else f"ganzoo: {message}")
+    # Of several processes, each may have a reason of its own.
+    rank = os.environ.get("RANK", "0")
+    who = "ganzoo" if rank == "0" else f"ganzoo, process {rank}"
+    out.say(f"{who}: {message}; {hint}" if hint else f"{who}: {message}")
     return exit_code
 
 

@@ -21,7 +21,7 @@ from ganzoo.data import Progress, memory
 from ganzoo.data.cache import cache_folder
 from ganzoo.data.decoding import Failure, attempt, in_threads, is_grey, natural_resolution, square
 from ganzoo.data.shards import PREFIXES, Shards
-from ganzoo.data.store import Store, slug
+from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.stream import Contents, Stream
 from ganzoo.errors import DataError, GanzooError, UnknownNameError, UsageError
 
@@ -145,7 +145,10 @@ def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | 
         shards.rejoin()
         return None
     names = _class_names(dataset, None)
-    classes = int(options.get("classes", len(names))) if _is_class(first[1]) else 0
+    said = options.get("classes", str(len(names)))
+    if not said.isdecimal() or int(said) > MAX_CLASSES:
+        raise UsageError(f"classes={said}: it is a number up to {MAX_CLASSES:,}")
+    classes = int(said) if _is_class(first[1]) else 0
 
     def read(number: int) -> Contents:
         def row(sample: Sequence[Any]) -> Row:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ganzoo.data.stream import Shard
+from ganzoo.errors import DataError
 
 PREFIXES = ("wds", "hfids")
 
@@ -48,7 +50,11 @@ class Shards:
             self._reader.ds = None
         else:
             self._reader.ds = self._whole.shard(num_shards=len(self._files), index=number)
-        return iter(self._dataset)
+        try:
+            yield from self._dataset
+        except (tarfile.TarError, EOFError, zlib.error):
+            # Cut short, or not a tar at all: what came before it is all that there is.
+            return
 
     def rejoin(self) -> None:
         """Let the dataset read all of them in a row again."""
@@ -66,5 +72,9 @@ class Shards:
         if len(self._lengths) == len(self._files):
             return int(self._lengths[number])
         endings = tuple(f".{ending}" for ending in self._picture.split(";"))
-        with tarfile.open(Path(self._reader.root) / self._files[number]) as shard:
-            return sum(member.isfile() and member.name.lower().endswith(endings) for member in shard)
+        path = Path(self._reader.root) / self._files[number]
+        try:
+            with tarfile.open(path) as shard:
+                return sum(member.isfile() and member.name.lower().endswith(endings) for member in shard)
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            raise DataError(f"the shard {path} is damaged: {error}", hint="get it again, or leave it out of split=") from error

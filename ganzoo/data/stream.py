@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -85,8 +86,9 @@ class Stream:
         Raises:
             DataError: There are fewer shards than processes.
         """
-        if len(self.shards) < stride:
-            raise DataError(f"{self.name}: {len(self.shards)} shards for {stride} processes; each needs one of its own")
+        filled = sum(count > 0 for _, count in self.shards)
+        if filled < stride:
+            raise DataError(f"{self.name}: {filled} shards for {stride} processes; each needs one of its own")
         return _Windows(self, seed, first, stride)
 
     def describe(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ class _Windows(Feed):
     def __init__(self, stream: Stream, seed: int, first: int, stride: int) -> None:
         self._stream = stream
         self._seed, self._first, self._stride = seed, first, stride
+        self._filled = [number for number, (_, count) in enumerate(stream.shards) if count]
         # Where each window begins, and what is in it, as far as anybody has asked.
         self._plan: list[tuple[int, Sequence[int]]] = []
         self._planned = self._epochs = 0
@@ -144,7 +147,8 @@ class _Windows(Feed):
         return low
 
     def _plan_epoch(self) -> None:
-        order = permutation(len(self._stream.shards), self._seed, self._epochs).tolist()[self._first :: self._stride]
+        mixed = permutation(len(self._filled), self._seed, self._epochs).tolist()
+        order = [self._filled[position] for position in mixed[self._first :: self._stride]]
         for begin in range(0, len(order), self._stream.window):
             shards = order[begin : begin + self._stream.window]
             self._plan.append((self._planned, shards))
@@ -171,6 +175,9 @@ class _Windows(Feed):
             found, classes = self._stream.read(shard)
             if not len(found):
                 raise DataError(f"nothing in the shard {name} can be read any more")
+            if len(found) < count:
+                lost = f"{count - len(found)} samples of the shard {name} cannot be read"
+                warnings.warn(f"{lost}; others are shown twice", stacklevel=1)
             # What can no longer be read is made up for, so that every position keeps its sample.
             rows = np.arange(count) % len(found)
             pictures.append(found.numpy()[rows])

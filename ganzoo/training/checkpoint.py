@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -25,6 +26,9 @@ from ganzoo.training.state import Snapshot
 FORMAT = 1
 MANIFEST = "manifest.json"
 STATE = "state.json"
+
+DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, SafetensorError)
+"""What reading files can raise that are not what was written."""
 
 
 class DamagedError(TrainingError):
@@ -60,7 +64,7 @@ class Checkpoints:
             write_json(beside / STATE, {**state, **snapshot.rest})
             files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(beside.iterdir())}
             write_json(beside / MANIFEST, {"format": FORMAT, "files": files})
-        self._prune()
+        self._prune(path)
         return path
 
     def load(self, damaged: Callable[[str], None]) -> Snapshot | None:
@@ -85,16 +89,22 @@ class Checkpoints:
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return sorted(p for p in self.folder.iterdir() if re.fullmatch(r"\d{12,}", p.name))
+        return sorted(
+            p for p in self.folder.iterdir() if re.fullmatch(r"\d{12,}", p.name) and not p.is_symlink() and p.is_dir()
+        )
 
-    def _prune(self) -> None:
-        paths = self._paths()
+    def _prune(self, newest: Path) -> None:
+        """Remove what need not be kept now that ``newest`` is there: also what is ahead of it, which was passed over."""
+        found = self._paths()
+        paths = [path for path in found if path <= newest]
         scores = {path: score for path in paths if (score := _score(path)) is not None}
         best = {min(scores, key=scores.__getitem__)} if scores else set()
-        for path in set(paths[: -self.keep]) - best:
-            # Without its manifest it is nothing, so that a removal that is cut short leaves nothing half there.
-            (path / MANIFEST).unlink(missing_ok=True)
-            shutil.rmtree(path)
+        for path in {*paths[: -self.keep], *found[len(paths) :]} - best:
+            # What cannot be removed costs room, and nothing else.
+            with contextlib.suppress(OSError):
+                # Without its manifest it is nothing, so that a removal that is cut short leaves nothing half there.
+                (path / MANIFEST).unlink(missing_ok=True)
+                shutil.rmtree(path)
 
 
 def read_checkpoint(path: Path) -> Snapshot:
@@ -116,8 +126,11 @@ def read_checkpoint(path: Path) -> Snapshot:
         state = _json(path / STATE)
         tensors = {Path(n).stem: load_file(path / n) for n in files if n.endswith(".safetensors")}
         rest = {key: state[key] for key in ("optimizers", "trainer", "extra")}
-        return Snapshot(int(state["step"]), int(state["images"]), float(state["seconds"]), tensors, rest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        seconds = float(state["seconds"])
+        if not math.isfinite(seconds):
+            raise ValueError(f"{seconds} seconds")
+        return Snapshot(int(state["step"]), int(state["images"]), seconds, tensors, rest)
+    except DAMAGE as error:
         raise DamagedError(f"the checkpoint {path} is damaged: {type(error).__name__}: {error}") from error
 
 
@@ -127,14 +140,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed had begun to write beside the files of ``folder``; it is nobody else's."""
-    for parent in (folder, folder / "checkpoints", folder / "samples"):
-        for path in parent.glob(".*.tmp") if parent.is_dir() else ():
-            with contextlib.suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def _json(path: Path) -> Any:
     return json.loads(path.read_bytes().decode("utf-8"))
 
@@ -142,6 +147,6 @@ def _json(path: Path) -> Any:
 def _score(path: Path) -> float | None:
     try:
         score = _json(path / STATE)["score"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGE:
         return None
-    return float(score) if isinstance(score, (int, float)) else None
+    return score if isinstance(score, float) and math.isfinite(score) else None

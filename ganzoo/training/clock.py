@@ -6,10 +6,12 @@ that was killed goes through the same decisions once more on its way to where it
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,28 +37,63 @@ class Decision:
 
 
 class Journal:
-    """The decisions of a run, a line of JSON each, in a file that a killed process leaves whole but for its last line."""
+    """The decisions of a run, a line of JSON each, in a file that a killed process leaves whole but for its last line.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        tell: Told, once, why decisions cannot be written down.
+    """
+
+    def __init__(self, path: Path, tell: Callable[[str], None] = lambda text: None) -> None:
         self.path = path
+        self._tell = tell
+        self._told = False
+        self._waiting: list[str] = []
 
     def after(self, step: int) -> list[Decision]:
-        """Those taken at ``step`` or later. A line that was cut short is removed from the file."""
+        """Those taken at ``step`` or later. From the first line on that is not whole, the file is cut off."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             return []
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            os.truncate(self.path, len(whole))
-        rows = map(json.loads, whole.splitlines())
-        decisions = [Decision(int(row["step"]), float(row["seconds"])) for row in rows]
+        decisions: list[Decision] = []
+        length = 0
+        for line in content.splitlines(keepends=True):
+            decision = _read_decision(line)
+            if decision is None or (decisions and decision.seconds < decisions[-1].seconds):
+                if line.endswith(b"\n"):
+                    self._tell(f"{self.path} is damaged; what the clock decided from there on is decided anew")
+                os.truncate(self.path, length)
+                break
+            decisions.append(decision)
+            length += len(line)
         return [d for d in decisions if d.step >= step]
 
     def add(self, decision: Decision) -> None:
-        """Write one down."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": decision.step, "seconds": decision.seconds}) + "\n")
+        """Write one down; where that fails, it is tried again with the next one."""
+        self._waiting.append(json.dumps({"step": decision.step, "seconds": decision.seconds}) + "\n")
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                end = file.seek(0, os.SEEK_END)
+                text = "".join(self._waiting).encode()
+                if file.write(text) != len(text):
+                    os.ftruncate(file.fileno(), end)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._waiting.clear()
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                self._tell(f"{self.path} could not be written: {error.strerror}; training goes on, and it is tried again")
+
+
+def _read_decision(line: bytes) -> Decision | None:
+    """None for a line that is none, or not whole."""
+    try:
+        row = json.loads(line)
+        step, seconds = int(row["step"]), float(row["seconds"])
+    except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+        return None
+    return Decision(step, seconds) if line.endswith(b"\n") and math.isfinite(seconds) and step >= 0 else None
 
 
 class Clock:

@@ -15,7 +15,7 @@ from ganzoo import __version__
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.factory import Option, Part, kind_of, make_part, options_of
 from ganzoo.registry import Entry, Registry
-from ganzoo.training.precision import Precision
+from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.variant import Json, Preset, Variant, thaw
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -139,6 +139,10 @@ def resolve(
         UsageError: A value of the wrong type or out of range.
         PluginError: A component that cannot be imported.
     """
+    if precision not in ("auto", *PRECISIONS):
+        raise UnknownNameError("precision", precision, ("auto", *PRECISIONS))
+    if not 0 <= seed < 1 << 63:
+        raise UsageError(f"a seed is a number from 0 to 2^63 - 1, got {seed}")
     entry = registry.get("variant", variant)
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:

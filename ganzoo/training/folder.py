@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import TrainingError, UsageError
-from ganzoo.training.checkpoint import remove_leftovers
+from ganzoo.files import is_leftover
 from ganzoo.training.precision import PRECISIONS
 from ganzoo.variant import Json
 
@@ -24,9 +25,13 @@ RUNS = Path("runs")
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 JOURNAL = "clock.jsonl"
+CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 
-WRITTEN = {CONFIG, METRICS, JOURNAL, "reals.png", "reals.npz", "samples", "checkpoints", "model", "tensorboard"}
+SHEET = r"\d{10,}\.(png|npz)"
+"""What sheets of samples are called."""
+
+WRITTEN = {CONFIG, METRICS, JOURNAL, "reals.png", "reals.npz", "samples", CHECKPOINTS, "model", "tensorboard"}
 """What a run writes into its folder."""
 
 FREE = {
@@ -62,8 +67,9 @@ class RunFolder:
     made: list[Path] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Remove the run that is in it, and nothing that somebody else has put there."""
-        for entry in self.path.iterdir():
+        """Remove what runs write: their files, and their folders with all that is in them."""
+        # The configuration last: as long as it is there, what else is left is known to be a run's.
+        for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == CONFIG):
             if entry.name in WRITTEN or _is_leftover(entry):
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
@@ -154,7 +160,10 @@ def check_folder(folder: Path) -> None:
     """Raise UsageError unless a run can be written to ``folder``: it is new or empty or a run's, and can be written to."""
     if folder.is_dir():
         if read_run(folder) is None and any(p.name != LOCK and not _is_leftover(p) for p in folder.iterdir()):
-            raise UsageError(f"{str(folder)!r} is not empty", hint="name another folder: --out DIR")
+            hint = "name another folder: --out DIR"
+            if (folder / CHECKPOINTS).is_dir():
+                raise UsageError(f"the run in {str(folder)!r} has lost its {CONFIG}, without which it cannot go on", hint=hint)
+            raise UsageError(f"{str(folder)!r} is not empty", hint=hint)
         parent = folder
     elif folder.exists() or folder.is_symlink():
         raise UsageError(f"{str(folder)!r} is not a folder", hint="name another: --out DIR")
@@ -164,9 +173,17 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write in a run's folder."""
+    for parent in (folder, folder / CHECKPOINTS, folder / "samples"):
+        for path in parent.iterdir() if parent.is_dir() else ():
+            if _is_leftover(path):
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _is_leftover(path: Path) -> bool:
-    """Whether a process that was killed had begun to write it."""
-    return path.name.startswith(".") and path.name.endswith(".tmp")
+    return is_leftover(path, rf"{'|'.join(map(re.escape, WRITTEN))}|\d{{12,}}|{SHEET}")
 
 
 def read_run(folder: Path) -> dict[str, Json] | None:
@@ -190,7 +207,7 @@ def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[
         found = [row for row in found if row[0] != "precision"]
     for key, limit in (("budget", "seconds"), ("images", "images")):
         there, here = old["budget"].get(limit), new["budget"][limit]
-        if here is not None and (there is None or here < there):
+        if here is not None and (not isinstance(there, (int, float)) or here < there):
             found.append((key, there, here))
     return found
 

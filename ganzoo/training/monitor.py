@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from torch import Tensor
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_file
 from ganzoo.sampling import grid, save_image, write_preview
-from ganzoo.training.folder import METRICS
+from ganzoo.training.folder import METRICS, SHEET
 from ganzoo.training.processes import Processes
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.writer import Writer
@@ -149,10 +150,11 @@ class Monitor:
     def tell_failures(self, following: str = "") -> None:
         """Tell the watcher what could not be written or sent, once for each reason."""
         for error in self.writer.failures():
-            text = f"could not be written: {str(error) or type(error).__name__}{following}"
-            if text not in self._told:
-                self._told.add(text)
-                self.watcher.noticed(text)
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            if why not in self._told:
+                self._told.add(why)
+                what = getattr(error, "filename", None) or "a record of the run"
+                self.watcher.noticed(f"{what} could not be written: {why}{following}")
 
     def preview_if_due(self, images: int, progress: float) -> None:
         """Draw a sheet of samples at every twentieth of the budget."""
@@ -216,7 +218,7 @@ def cut_records(folder: Path, images: int) -> None:
         with replace_file(path) as beside:
             beside.write_bytes(b"".join(kept))
     for sheet in (folder / "samples").glob("[0-9]*.*"):
-        if sheet.stem.isdecimal() and int(sheet.stem) > images:
+        if re.fullmatch(SHEET, sheet.name) and int(sheet.stem) > images:
             sheet.unlink()
 
 

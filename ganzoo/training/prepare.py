@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
 from ganzoo.training.loop import Outcome, blaming, stream
 from ganzoo.training.monitor import Silent, Watcher
-from ganzoo.training.precision import PRECISIONS, TOLERANCE, TRIAL_BATCH, choose_precision, disagreements
+from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
 from ganzoo.training.trackers import check_trackers
 from ganzoo.variant import Json
@@ -88,8 +89,9 @@ def prepare(
     Raises:
         UsageError, DataError, PluginError: As :func:`train`.
     """
-    check_folder(Path(out) if out is not None else RUNS / "new")
-    check_trackers(log)
+    if os.environ.get("RANK", "0") == "0":
+        check_folder(Path(out) if out is not None else RUNS / "new")
+        check_trackers(log)
     processes = join(device)
     if config.loop.batch_size % processes.count:
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")
@@ -119,8 +121,8 @@ def prepare(
         penalties={name: part.build(f"penalties.{name}") for name, part in config.penalties.items()},
     )
     ema = rehearse_saving(config, networks)
-    folder = Path(out) if out is not None else None
-    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, tuple(log))
+    folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
+    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, trackers)
     try:
         describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
     except ModelError as error:
@@ -154,8 +156,8 @@ def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.
     chosen = choose_precision(processes.device) if config.precision == "auto" else PRECISIONS[config.precision]
     if chosen is torch.float32:
         return chosen
-    count = min(TRIAL_BATCH * processes.count, config.loop.batch_size)
-    reals, labels = feed.batch(0, count)
+    # A whole batch: a part of it may not be divisible by whatever a trainer divides it by.
+    reals, labels = feed.batch(0, config.loop.batch_size)
     with blaming(f"a trial step of {type(prepared.trainer).__name__}"):
         found = disagreements(prepared.trainer, reals, labels)
     worst = dict(zip(found, processes.largest(found.values()), strict=True))

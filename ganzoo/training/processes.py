@@ -8,18 +8,33 @@ one would. Rank 0 alone reads and writes the run's folder and looks at the clock
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.errors import UsageError
+from ganzoo.errors import TrainingError, UsageError
 from ganzoo.training.precision import choose_device
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _together(exchange: Callable[P, T]) -> Callable[P, T]:
+    """What fails in an exchange with other processes has failed in one of them."""
+
+    @functools.wraps(exchange)
+    def guarded(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return exchange(*arguments, **named)
+        except RuntimeError as error:
+            raise TrainingError("another process of this run has ended", hint="see what it said") from error
+
+    return guarded
 
 
 class Processes:
@@ -41,6 +56,7 @@ class Processes:
         """Whether it is this one that reads and writes files and shows progress."""
         return self.rank == 0
 
+    @_together
     def share(self, value: T | None) -> T:
         """What the main process was handed, in all of them."""
         if self.count > 1:
@@ -58,11 +74,13 @@ class Processes:
         with PartialState().main_process_first():
             return make()
 
+    @_together
     def meet(self) -> None:
         """Go on when every process has come here."""
         if self.count > 1:
             distributed.barrier()
 
+    @_together
     def largest(self, values: Iterable[float]) -> list[float]:
         """Value by value, the largest of any process; every process must ask."""
         values = list(values)
@@ -73,6 +91,7 @@ class Processes:
         found: list[float] = tensor.tolist()
         return found
 
+    @_together
     def mean(self, tensor: Tensor) -> Tensor:
         """Value by value, the mean over all processes; every process must ask."""
         if self.count > 1:
@@ -96,6 +115,7 @@ class Processes:
                     if type(module) in _SYNCHRONISED:
                         module.__class__ = _SYNCHRONISED[type(module)]
 
+    @_together
     @torch.no_grad()
     def _average_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -120,8 +140,13 @@ def join(device: str = "auto") -> Processes:
     Raises:
         UsageError: No such device.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    said = os.environ.get("WORLD_SIZE", "1")
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if not said.isdecimal() or (int(said) > 1 and missing):
+        why = f"WORLD_SIZE={said} is set" + (f" and {', '.join(missing)} not" if missing else "")
+        raise UsageError(f"{why}, so that processes cannot meet", hint="start them with torchrun, which sets all of these")
+    count = int(said)
+    if count <= 1:
         return Processes(1, 0, choose_device(device))
     kind, _, number = device.partition(":")
     if number:
@@ -134,21 +159,24 @@ def join(device: str = "auto") -> Processes:
     return Processes(state.num_processes, state.process_index, state.device if where.type != "cpu" else where)
 
 
+@_together
+def _add_up(tensor: Tensor) -> Tensor:
+    tensor = tensor.clone()
+    distributed.all_reduce(tensor)
+    return tensor
+
+
 class _Sum(torch.autograd.Function):
     """The sum over all processes; so is that of its gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.clone()
-        distributed.all_reduce(x)
-        return x
+        return _add_up(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gradient,) = gradients
-        gradient = gradient.clone()
-        distributed.all_reduce(gradient)
-        return gradient
+        return _add_up(gradient)
 
 
 class _Synchronised(_BatchNorm):

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganzoo.errors import ModelError
-from ganzoo.pretrained import find, read_config
+from ganzoo.errors import GanzooError
+from ganzoo.pretrained import load
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
 from ganzoo.training.config import RunConfig
@@ -45,11 +45,16 @@ def find_past(folder: RunFolder, config: RunConfig, watcher: Watcher) -> Past:
     if folder.previous is None:
         return Past(path)
     precision = folder.previous["precision"]
-    snapshot = Checkpoints(path / "checkpoints").load(lambda text: watcher.noticed(f"{text}; the one before is used"))
-    decisions = tuple(Journal(path / JOURNAL).after(snapshot.step if snapshot else 0)) if config.budget.seconds else ()
+    snapshot = Checkpoints(path / "checkpoints").load(lambda text: watcher.noticed(f"{text}; it is passed over"))
+    decisions = (
+        tuple(Journal(path / JOURNAL, watcher.noticed).after(snapshot.step if snapshot else 0))
+        if config.budget.seconds
+        else ()
+    )
     done = None
     if snapshot and config.budget.progress(snapshot.seconds, snapshot.images) >= 1:
-        with contextlib.suppress(ModelError):
-            if read_config(find(path / "model")).training["images"] == snapshot.images:
+        with contextlib.suppress(GanzooError):
+            # All of it is read: a model that cannot be is written once more.
+            if load(path / "model").config.training["images"] == snapshot.images:
                 done = next((p.name for p in (path / "model").glob("samples.*")), None)
     return Past(path, snapshot, decisions, precision, done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
-from ganzoo.training.folder import JOURNAL, METRICS, RunFolder, run_folder
+from ganzoo.training.folder import CONFIG, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.monitor import Monitor, Silent, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
@@ -169,12 +169,13 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     described = {**prepared.describe(), "precision": next(name for name, p in PRECISIONS.items() if p is precision)}
     path = folder.path if folder else None
     if path:
-        write_json(path / "config.json", described)
-        cut_records(path, context.images)
-        write_preview(path / "reals", draw.reals, drawn=draw.drawn)
+        with writing(path, "make room, or name another folder: --out DIR"):
+            write_json(path / CONFIG, described)
+            cut_records(path, context.images)
+            write_preview(path / "reals", draw.reals, drawn=draw.drawn)
     watcher.started(past.folder, prepared.facts(precision))
     checkpoints = Checkpoints(past.folder / "checkpoints", config.loop.checkpoints)
-    journal = Journal(path / JOURNAL) if path and config.budget.seconds else None
+    journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
     clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal)
 
     def snapshot() -> Snapshot:
@@ -207,15 +208,21 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     monitor.tell_failures()
     samples = past.folder / "model"
     if path:
-        try:
+        with writing(path, "make room; the same command then goes on from its last checkpoint"):
             checkpoints.save(snapshot())
             with replace_folder(path / "model") as beside:
                 save(beside, describe_model(prepared, outcome), prepared.ema.networks)
                 samples /= write_preview(beside / "samples", draw(), drawn=draw.drawn).name
-        except OSError as error:
-            hint = "make room; the same command then goes on from its last checkpoint"
-            raise TrainingError(f"the run could not be saved: {error}", hint=hint) from error
     return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before)
+
+
+@contextlib.contextmanager
+def writing(folder: Path, hint: str) -> Iterator[None]:
+    """An OSError in the block becomes a TrainingError that says that the run could not be saved."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(f"the run in {str(folder)!r} could not be saved: {error.strerror or error}", hint=hint) from error
 
 
 def _take_up(snapshot: Snapshot, prepared: Prepared, context: Step, watcher: Watcher) -> float:

@@ -21,7 +21,7 @@ TRACKERS = ("tensorboard", "trackio", "wandb")
 
 def check_trackers(names: Sequence[str]) -> None:
     """Raise UsageError unless all of these trackers can be used here."""
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         if name not in TRACKERS:
             raise UnknownNameError("tracker", name, TRACKERS)
         if importlib.util.find_spec(name) is None:

@@ -1,7 +1,10 @@
 import io
 import itertools
 import json
+import shutil
 import tarfile
+import urllib.parse
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,7 +71,8 @@ def test_processes_have_shards_of_their_own(stream):
 def test_what_can_no_longer_be_read_is_made_up_for(stream):
     whole = stream.read
     broken = Stream("s", stream.shards, lambda n: tuple(x[:1] for x in whole(n)) if n == 4 else whole(n), (1, 1, 1), 3)
-    shown = numbers(broken.feed(0).batch(0, SAMPLES)[0])
+    with pytest.warns(UserWarning, match=r"7 samples of the shard 4\.tar"):
+        shown = numbers(broken.feed(0).batch(0, SAMPLES)[0])
     assert len(shown) == SAMPLES
     assert set(shown) == set(range(SAMPLES)) - set(range(23, 30))
     empty = Stream("s", stream.shards, lambda n: tuple(x[:0] for x in whole(n)), (1, 1, 1), 3)
@@ -125,6 +129,27 @@ def test_more_than_the_memory_streams_by_itself(tars, monkeypatch):
 def test_labels_beyond_the_classes_are_said(tars):
     with pytest.raises(DataError, match="labels from 0 to 2 for 2 classes"):
         open_reader(f"{tars}&stream=true&classes=2").feed(0).batch(0, 4)
+
+
+def test_an_empty_shard_is_passed_over_and_a_damaged_one_named(tars, tmp_path):
+    folder = Path(urllib.parse.parse_qs(tars.partition("?")[2])["root"][0])
+    copy = shutil.copytree(folder, tmp_path / "tars")
+    spec = f"{tars.replace(str(folder), str(copy))}&stream=true&classes=3"
+    with tarfile.open(copy / "shapes-0001.tar", "w"):
+        pass
+    stream = open_reader(spec)
+    assert sorted(numbers(stream.feed(0).batch(0, len(stream))[0][:, :, 0, 0])) == sorted(
+        set(range(SAMPLES)) - set(range(SHARDS[0], SHARDS[0] + SHARDS[1]))
+    )
+    content = (copy / "shapes-0002.tar").read_bytes()
+    (copy / "shapes-0002.tar").write_bytes(content[: len(content) // 2 - 100])
+    with pytest.raises(DataError, match=r"shapes-0002\.tar is damaged.*split="):
+        open_reader(spec)
+
+
+def test_classes_are_a_number(tars):
+    with pytest.raises(UsageError, match="classes=many"):
+        open_reader(f"{tars}&stream=true&classes=many")
 
 
 def test_only_what_streams_may_be_asked_to(tmp_path):

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pickle
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import TrainingError
-from ganzoo.training.checkpoint import Checkpoints, DamagedError, read_checkpoint, remove_leftovers
+from ganzoo.training.checkpoint import Checkpoints, DamagedError, read_checkpoint
+from ganzoo.training.folder import remove_leftovers
 from ganzoo.training.state import Snapshot
 
 
@@ -123,9 +125,46 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(tmp_path):
 
 def test_what_a_killed_process_left_half_done_is_removed(tmp_path):
     Checkpoints(tmp_path / "checkpoints").save(snapshot(1))
-    (tmp_path / "checkpoints" / ".000000000016.abc.tmp").mkdir()
-    (tmp_path / "checkpoints" / ".000000000016.abc.tmp" / "networks.safetensors").write_bytes(b"half")
-    (tmp_path / ".config.json.x.tmp").touch()
+    (tmp_path / "checkpoints" / ".000000000016.abcd1234.tmp").mkdir()
+    (tmp_path / "checkpoints" / ".000000000016.abcd1234.tmp" / "networks.safetensors").write_bytes(b"half")
+    (tmp_path / ".config.json.x_y_z_00.tmp").touch()
+    (tmp_path / ".model.abcd1234.old").mkdir()
+    (tmp_path / ".mine.tmp").touch()
     remove_leftovers(tmp_path)
-    assert {p.name for p in tmp_path.rglob("*")} >= {"checkpoints", "000000000008"}
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert {p.name for p in tmp_path.iterdir()} == {"checkpoints", ".mine.tmp"}
+    assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"000000000008"}
+
+
+def test_what_was_passed_over_is_not_in_the_way_of_what_comes(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    for step in (1, 2, 9):
+        Checkpoints(tmp_path, keep=5).save(snapshot(step))
+    (tmp_path / f"{72:012d}" / "state.json").write_text("{")
+    told = []
+    assert same(checkpoints.load(told.append), snapshot(2))
+    checkpoints.save(snapshot(3))
+    assert [p.name for p in tmp_path.iterdir()] == [f"{24:012d}"]
+    assert same(checkpoints.load(pytest.fail), snapshot(3))
+
+
+def test_what_somebody_else_put_there_is_not_touched(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "000000000001").write_text("a file")
+    (tmp_path / "c" / "000000000002").symlink_to(tmp_path / "a")
+    for step in (1, 2, 3):
+        Checkpoints(tmp_path / "c", keep=1).save(snapshot(step))
+    assert {p.name for p in (tmp_path / "c").iterdir()} == {"000000000001", "000000000002", f"{24:012d}"}
+
+
+@pytest.mark.parametrize(("key", "value"), [("step", float("inf")), ("seconds", float("nan")), ("images", None)])
+def test_numbers_that_are_none_are_damage(tmp_path, key, value):
+    path = Checkpoints(tmp_path).save(snapshot(1))
+    state = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps({**state, key: value}))
+    manifest = json.loads((path / "manifest.json").read_text())
+    content = (path / "state.json").read_bytes()
+    manifest["files"]["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedError):
+        read_checkpoint(path)

@@ -1,6 +1,9 @@
 import itertools
 import json
+import os
+import subprocess
 
+import pytest
 import torch
 
 from ganzoo.training.clock import Clock, Decision, Journal
@@ -105,3 +108,38 @@ def test_images_alone_need_no_journal(monkeypatch, tmp_path):
     clock.look(0)
     assert clock.progress(25) == 0.25
     assert Budget(seconds=10, images=100).progress(5, 20) == 0.5
+
+
+@pytest.mark.parametrize(
+    "line", ["xx", '{"step": 1e999, "seconds": 3}', '{"step": 7, "seconds": NaN}', "[" * 10**5, '{"step": 3}']
+)
+def test_a_damaged_journal_is_used_as_far_as_it_goes(tmp_path, line):
+    path = tmp_path / "clock.jsonl"
+    rows = [json.dumps({"step": step, "seconds": float(step)}) for step in range(5)]
+    path.write_text("\n".join([*rows[:3], line, *rows[3:], ""]))
+    told = []
+    journal = Journal(path, told.append)
+    assert [d.step for d in journal.after(1)] == [1, 2]
+    assert "damaged" in told[0]
+    journal.add(Decision(3, 3.5))
+    assert [d.seconds for d in Journal(path).after(0)] == [0, 1, 2, 3.5]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small disk")
+def test_a_full_disk_costs_no_decision(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", tmp_path], check=True)
+    try:
+        told = []
+        journal = Journal(tmp_path / "clock.jsonl", told.append)
+        journal.add(Decision(0, 0.5))
+        (tmp_path / "fill").write_bytes(bytes(12288))
+        for step in range(1, 300):
+            journal.add(Decision(step, float(step)))
+        assert len(told) == 1
+        assert "No space left" in told[0]
+        assert len(Journal(tmp_path / "clock.jsonl").after(0)) < 300
+        (tmp_path / "fill").unlink()
+        journal.add(Decision(300, 300.0))
+        assert [d.step for d in Journal(tmp_path / "clock.jsonl").after(0)] == list(range(301))
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

@@ -7,7 +7,7 @@ import pytest
 from ganzoo import plugins
 from ganzoo.errors import UsageError
 from ganzoo.training.config import resolve
-from ganzoo.training.folder import differences, read_run, run_folder
+from ganzoo.training.folder import check_folder, differences, read_run, run_folder
 
 
 def config(**arguments):
@@ -99,7 +99,7 @@ def test_a_folder_is_for_one_process_at_a_time(tmp_path):
 
 def test_a_folder_that_a_killed_process_had_only_begun_is_as_good_as_new(tmp_path):
     (tmp_path / ".lock").touch()
-    (tmp_path / ".config.json.abc.tmp").touch()
+    (tmp_path / ".config.json.abcd1234.tmp").touch()
     with run_folder(tmp_path, "x", config()) as folder:
         assert folder.previous is None
 
@@ -108,3 +108,15 @@ def test_a_folder_that_a_killed_process_had_only_begun_is_as_good_as_new(tmp_pat
 def test_what_is_not_a_runs_configuration_is_none(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     assert read_run(tmp_path) is None
+
+
+def test_a_run_without_its_configuration_says_so(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(UsageError, match=r"lost its config\.json"):
+        check_folder(tmp_path)
+
+
+def test_a_folder_that_is_no_runs_loses_nothing(tmp_path):
+    (tmp_path / ".notes.tmp").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        check_folder(tmp_path)

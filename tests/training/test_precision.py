@@ -6,6 +6,7 @@ from torch import nn
 
 import ganzoo
 from ganzoo import plugins
+from ganzoo.interfaces import Trainer
 from ganzoo.training.config import resolve
 from ganzoo.training.precision import TOLERANCE, choose_precision, disagreements
 from ganzoo.training.prepare import prepare, settle_precision
@@ -85,3 +86,32 @@ def test_the_precision_of_a_run_is_written_down(tmp_path):
     for name, expected in {"fp32": "fp32", "auto": fast}.items():
         run = ganzoo.train("mlp", options=options, images=16, precision=name, device="cpu", out=tmp_path / name)
         assert json.loads((run.folder / "config.json").read_text())["precision"] == expected
+
+
+def test_any_way_to_fail_in_bf16_is_disagreement():
+    """A network that goes through numpy, which has no bf16."""
+
+    class Detour(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 1)
+
+        def forward(self, x, labels=None):
+            out = self.layer(x.flatten(1))
+            return out.squeeze(1) + torch.from_numpy(out.detach().numpy()).squeeze(1) * 0
+
+    class Steps(Trainer):
+        def step(self, reals, labels, context):
+            with context.autocast():
+                logits = self.networks["discriminator"](reals)
+            context.backward(logits.float().sum())
+            return {}
+
+    trainer = Steps({"discriminator": Detour()})
+    assert disagreements(trainer, torch.rand(8, 4), None) == {"discriminator": 1.0}
+
+
+def test_a_trial_takes_batches_that_accumulate_divides(tmp_path):
+    options = {"batch_size": 24, "accumulate": 3, "generator.width": 4, "discriminator.width": 4}
+    run = ganzoo.train("wgan-gp", options=options, images=48, device="cpu", precision="bf16", out=tmp_path / "run")
+    assert run.images == 48

@@ -111,6 +111,15 @@ def test_a_batch_must_be_shared_out_equally(tmp_path, monkeypatch):
 
 
 def test_a_devices_number_is_not_for_the_user_to_say(monkeypatch):
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="--device cuda"):
         join("cuda:1")
+
+
+@pytest.mark.parametrize("count", ["2", "x"])
+def test_processes_that_cannot_meet_are_told_how(monkeypatch, count):
+    monkeypatch.setenv("WORLD_SIZE", count)
+    with pytest.raises(UsageError, match=f"WORLD_SIZE={count}.*torchrun"):
+        join()

@@ -171,6 +171,15 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_used(tmp_path, monkeypa
         train(tmp_path / "cut", images=1280)
 
 
+def test_a_finished_run_whose_model_is_broken_writes_it_again(tmp_path):
+    run = train(tmp_path / "run")
+    weights = run.folder / "model" / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:100])
+    train(tmp_path / "run")
+    assert weights.read_bytes() == content
+
+
 def killed_run(folder, variant, seed, images, budget, moment):
     """Run the command, and kill it after ``moment`` seconds of training, or while it writes a checkpoint if that is None."""
     words = [COMMAND, "train", variant, "--device", "cpu", "--seed", str(seed), *budget]
