@@ -150,10 +150,15 @@ def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA
     return ema
 
 
+def wanted_precision(prepared: Prepared) -> torch.dtype:
+    """The precision asked for; where that is left to us, what the device is fast at."""
+    asked = prepared.config.precision
+    return choose_precision(prepared.processes.device) if asked == "auto" else PRECISIONS[asked]
+
+
 def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.dtype:
-    """The precision asked for; float32, with a word of why, where bf16 turns out to compute something else."""
-    config, processes = prepared.config, prepared.processes
-    chosen = choose_precision(processes.device) if config.precision == "auto" else PRECISIONS[config.precision]
+    """The precision wanted; float32, with a word of why, where bf16 turns out to compute something else."""
+    config, processes, chosen = prepared.config, prepared.processes, wanted_precision(prepared)
     if chosen is torch.float32:
         return chosen
     # A whole batch: a part of it may not be divisible by whatever a trainer divides it by.

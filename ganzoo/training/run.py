@@ -22,9 +22,9 @@ from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import CONFIG, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
-from ganzoo.training.monitor import Monitor, Silent, Watcher, cut_records
+from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
-from ganzoo.training.prepare import Prepared, describe_model, prepare, settle_precision
+from ganzoo.training.prepare import Prepared, describe_model, prepare, settle_precision, wanted_precision
 from ganzoo.training.resume import find_past
 from ganzoo.training.state import Snapshot, capture, restore
 from ganzoo.training.trackers import Trackers
@@ -158,7 +158,12 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         samples = past.folder / "model" / past.done
         return Run(past.folder, samples, before, past.snapshot.seconds, interrupted=False, resumed=before)
     feed = store.feed(config.seed, processes.rank, processes.count)
-    precision = PRECISIONS[past.precision] if past.precision else settle_precision(prepared, feed, watcher)
+    precision = PRECISIONS[past.precision] if past.precision else wanted_precision(prepared)
+    watcher.started(past.folder, prepared.facts(precision))
+    if past.precision is None and precision is not torch.float32:
+        # The trial takes a few seconds, in which somebody is waiting for a sign of life.
+        watcher.status(Status(before, 0.0, 0.0, 0.0, {}))
+        precision = settle_precision(prepared, feed, watcher)
     context = Step(config.seed, processes.device, precision, (processes.rank, processes.count))
     seconds = _take_up(past.snapshot, prepared, context, watcher) if past.snapshot else 0.0
     processes.lead(prepared.trainer.optimizers.values())
@@ -173,7 +178,6 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             write_json(path / CONFIG, described)
             cut_records(path, context.images)
             write_preview(path / "reals", draw.reals, drawn=draw.drawn)
-    watcher.started(past.folder, prepared.facts(precision))
     checkpoints = Checkpoints(past.folder / "checkpoints", config.loop.checkpoints)
     journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
     clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal)
