@@ -327,10 +327,12 @@ class Trainer(ABC):
     Attributes:
         networks: Every network by role; ``generator`` among them.
         optimizers: Every optimizer by a name of the trainer's choice. The loop scales their learning rates.
+        accumulate: Into how many equal parts it cuts a batch; before a run it is seen to that this comes out even.
     """
 
     networks: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
+    accumulate: int = 1
 
     def __init__(self, networks: Mapping[str, nn.Module]) -> None:
         self.networks = dict(networks)

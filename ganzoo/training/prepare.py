@@ -120,6 +120,9 @@ def prepare(
         loss=config.parts["loss"].build("loss"),
         penalties={name: part.build(f"penalties.{name}") for name, part in config.penalties.items()},
     )
+    if (config.loop.batch_size // processes.count) % trainer.accumulate:
+        parts = f"accumulate={trainer.accumulate} parts" + (f" in each of {processes.count} processes" * (processes.count > 1))
+        raise UsageError(f"batch_size={config.loop.batch_size} cannot be cut into {parts}", hint="choose a multiple of it")
     ema = rehearse_saving(config, networks)
     folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
     prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, trackers)
