@@ -173,7 +173,9 @@ class Part:
 
 
 def split(reals: Tensor, labels: Tensor | None, count: int) -> list[Part]:
-    """A batch in ``count`` equal parts."""
+    """A batch in ``count`` parts. Raises UsageError if they cannot be equally large."""
+    if len(reals) % count:
+        raise UsageError(f"a step's {len(reals)} samples cannot be cut into accumulate={count} equal parts")
     return [Part(reals[i::count], None if labels is None else labels[i::count], i, count) for i in range(count)]
 
 
