@@ -62,8 +62,13 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile: faster on a GPU, after a minute or so.")
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
-@click.option("--out", "folder", type=click.Path(path_type=Path), help="The run's folder. Default: one in runs/.")
-@click.option("--fresh", is_flag=True, help="Start over rather than go on with a run that is there.")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="The run's folder. Default: in runs/; the same run's, or a new one.",
+)
+@click.option("--fresh", is_flag=True, help="Start over: in the folder that --out names, or in a new one.")
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the networks' sizes as JSON; train nothing.")
 def train(
     variant: str,

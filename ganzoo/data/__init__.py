@@ -37,7 +37,8 @@ FORMS = """\
   torch/cifar10            a dataset that timm reads: torch/, hfds/, hfids/, wds/, tfds/. Options follow as in a link:
                            'torch/cifar10?split=test', 'torch/image_folder?root=/data/faces',
                            'hfds/user/name?split=validation&input_key=img&target_key=fine_label'
-                           wds/ and hfids/ stream if they are larger than the memory, or with '&stream=true'
+                           wds/ and hfids/ stream if they are larger than the memory, or with '&stream=true'; wds/
+                           takes a class (.cls, a number) beside each picture
 
 Pictures are cut to their central square. --resolution sets its side; without it pictures keep their size if all are
 square, alike and at most 256 wide (arrays keep theirs always), and become 64 wide if not.

@@ -82,7 +82,9 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
         raise _refusal(spec, error) from error
     if len(rows) < 2:
         first = f"; the first was skipped: {skipped[0]}" if skipped else ""
-        raise DataError(f"{spec}: {len(rows)} readable pictures, and training needs at least two{first}")
+        needs = "in wds/, each picture (.jpg, .png, .webp) needs its class beside it (.cls, a number)"
+        hint = needs if name.lower().startswith("wds/") else None
+        raise DataError(f"{spec}: {len(rows)} readable pictures, and training needs at least two{first}", hint=hint)
     classes_of = [row[1] for row in rows if row is not None]
     labels = torch.tensor(classes_of) if min(classes_of) >= 0 else None
     pictures = _stack(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -143,6 +144,7 @@ def resolve(
         raise UnknownNameError("precision", precision, ("auto", *PRECISIONS))
     if not 0 <= seed < 1 << 63:
         raise UsageError(f"a seed is a number from 0 to 2^63 - 1, got {seed}")
+    _check_budget(budget_seconds, budget_images)
     entry = registry.get("variant", variant)
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:
@@ -198,6 +200,14 @@ def resolve(
         precision=precision,
         compile=compile,
     )
+
+
+def _check_budget(seconds: object, images: object) -> None:
+    """Raise UsageError unless each is None or says how long to train."""
+    if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
+        raise UsageError(f"a budget is a number of seconds above 0, got {seconds!r}", hint="for example: budget_seconds=240")
+    if images is not None and not (isinstance(images, int) and images > 0):
+        raise UsageError(f"images must be a whole number above 0, got {images!r}", hint="for example: images=500_000")
 
 
 class _Plan:

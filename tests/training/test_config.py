@@ -216,3 +216,18 @@ def test_true_is_no_number(key):
 def test_the_trainers_options_may_be_dotted_too():
     assert config(options={"trainer.lr": 0.1}).parts["trainer"].arguments["lr"] == 0.1
     assert config(options={"trainer.lr": 0.1, "lr": 0.2}).parts["trainer"].arguments["lr"] == 0.2
+
+
+@pytest.mark.parametrize(
+    "budget", [{"budget_images": -3}, {"budget_images": "5k"}, {"budget_seconds": "5s"}, {"budget_seconds": 0}]
+)
+def test_a_budget_is_a_number(budget):
+    with pytest.raises(UsageError, match="above 0"):
+        resolve(plugins.load().registry, "mlp", **budget)
+
+
+def test_a_precision_and_a_seed_are_checked_from_python_too():
+    with pytest.raises(UsageError, match="bf16"):
+        resolve(plugins.load().registry, "mlp", precision="fp16")
+    with pytest.raises(UsageError, match="-1"):
+        resolve(plugins.load().registry, "mlp", seed=-1)
