@@ -187,9 +187,9 @@ def killed_run(folder, variant, seed, images, budget, moment):
     words += [word for key, value in options.items() for word in ("-o", f"{key}={json.dumps(value)}")]
     words += ["--out", folder]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if "%" in line and "images" in line:
-            break
+    # The first sheet of samples is drawn right before the first step.
+    while process.poll() is None and not (folder / "samples").exists():
+        time.sleep(0.01)
     if moment is None:
         checkpoints = folder / "checkpoints"
         while process.poll() is None and not list(checkpoints.glob(".*.tmp")):
