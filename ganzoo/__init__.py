@@ -32,6 +32,10 @@ _PUBLIC = {
     "load": "ganzoo.pretrained",
     "list_variants": "ganzoo.plugins",
     "train": "ganzoo.training.run",
+    "evaluate": "ganzoo.evaluation.evaluate",
+    "Extractor": "ganzoo.evaluation.extractors",
+    "Judge": "ganzoo.evaluation.judge",
+    "Scoring": "ganzoo.training.scoring",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
     from ganzoo.data.store import Store as Store
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import UsageError as UsageError
+    from ganzoo.evaluation.evaluate import evaluate as evaluate
+    from ganzoo.evaluation.extractors import Extractor as Extractor
+    from ganzoo.evaluation.judge import Judge as Judge
     from ganzoo.hookspecs import hookimpl as hookimpl
     from ganzoo.interfaces import Critique as Critique
     from ganzoo.interfaces import Discriminator as Discriminator
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
     from ganzoo.registry import Registrar as Registrar
     from ganzoo.training.optimizers import create_optimizer as create_optimizer
     from ganzoo.training.run import train as train
+    from ganzoo.training.scoring import Scoring as Scoring
     from ganzoo.training.trainer import AlternatingTrainer as AlternatingTrainer
     from ganzoo.training.trainer import frozen as frozen
     from ganzoo.variant import Preset as Preset

@@ -20,7 +20,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register(registry: Registrar) -> None:
-    """Offer variants, generators, discriminators, networks, losses, penalties, trainers and datasets.
+    """Offer variants, generators, discriminators, networks, losses, penalties, trainers, datasets, extractors.
 
     Called once, when ganzoo first looks for names. Name components by ``"module:attr"`` and do not import torch here::
 

@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias, get_args
 from ganzoo.errors import PluginError, UnknownNameError, UsageError
 from ganzoo.variant import NAME, Variant
 
-Kind: TypeAlias = Literal["variant", "generator", "discriminator", "network", "loss", "penalty", "trainer", "dataset"]
+Kind: TypeAlias = Literal[
+    "variant", "generator", "discriminator", "network", "loss", "penalty", "trainer", "dataset", "extractor"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PLURALS: dict[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {"loss": "losses", "penalty": "penalties"}
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -159,7 +161,7 @@ class Registrar:
 
         Args:
             kind: ``generator``, ``discriminator``, ``network`` (any further role), ``loss``, ``penalty``, ``trainer``
-                or ``dataset``.
+                ``dataset`` or ``extractor``.
             name: What users type.
             target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
                 function itself.

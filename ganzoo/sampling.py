@@ -30,10 +30,14 @@ def can_be_drawn(sample_shape: Sequence[int], value_range: tuple[float, float] |
     return len(sample_shape) == 3 and sample_shape[0] in (1, 3) and value_range is not None
 
 
+def to_levels(samples: Tensor) -> Tensor:
+    """Pictures in [-1, 1] as uint8 of the same shape, clipped and rounded to nearest."""
+    return samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
 def to_uint8(samples: Tensor) -> npt.NDArray[np.uint8]:
     """Pictures ``(N, C, H, W)`` in [-1, 1] as uint8 ``(N, H, W, C)``, clipped and rounded to nearest."""
-    scaled = samples.float().add(1).mul(127.5).round().clamp(0, 255)
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return to_levels(samples).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def grid(samples: Tensor, columns: int | None = None) -> Image.Image:

@@ -1,4 +1,5 @@
-"""What every ganzoo has: the field's standard losses and penalties, the alternating trainer, the shipped data.
+"""What every ganzoo has: the field's standard losses and penalties, the alternating trainer, the shipped data,
+the judges of pictures.
 
 It comes in by the same hook as any plugin, and stays when ``GANZOO_LOAD_PLUGINS=''`` leaves all of those out.
 """
@@ -22,6 +23,13 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
     ("trainer", "alternating", "ganzoo.training.trainer:AlternatingTrainer", "a discriminator step, then a generator step"),
     ("dataset", "fashion-mnist-10k", "ganzoo.data.fashion_mnist:fashion_mnist_10k", "10,000 pictures, shipped with ganzoo"),
     ("dataset", "fashion-mnist", "ganzoo.data.fashion_mnist:fashion_mnist", "60,000 pictures, installed or downloaded once"),
+    (
+        "extractor",
+        "fashion-mnist-cnn",
+        "ganzoo.evaluation.fashion_mnist_cnn:FashionMNISTExtractor",
+        "96 features of 28x28 grey pictures; a classifier shipped with ganzoo",
+    ),
+    ("extractor", "inception", "ganzoo.evaluation.inception:InceptionExtractor", "the published FID's; downloaded once"),
 )
 
 

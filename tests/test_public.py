@@ -12,13 +12,13 @@ import ganzoo
 PACKAGE = Path(ganzoo.__file__).parent
 SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
-    ["errors", "files", "layers"],
+    ["errors", "files", "layers", "plots"],
     ["variant", "interfaces"],
     ["registry", "hookspecs", "losses", "penalties", "data"],
     ["standard", "factory"],
     ["plugins", "pretrained", "sampling"],
     ["training", "evaluation"],
-    ["hub"],
+    ["hub", "comparison"],
     ["testing", "cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -19,6 +19,8 @@ COMMANDS = {
     "info": ("ganzoo.cli.info:info", "Show what a variant is made of, and its presets."),
     "train": ("ganzoo.cli.train:train", "Train a variant."),
     "sample": ("ganzoo.cli.sample:sample", "Draw samples from a trained model."),
+    "evaluate": ("ganzoo.cli.evaluate:evaluate", "Score a model's samples, or a file of samples."),
+    "compare": ("ganzoo.cli.compare:compare", "Train and score several variants under one budget."),
     "plugins": ("ganzoo.cli.plugins:plugins", "List the plugins, what they offer and what is wrong with them."),
     "doctor": ("ganzoo.cli.doctor:doctor", "Check this installation: versions, devices, folders, data, plugins."),
 }

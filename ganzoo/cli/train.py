@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,17 @@ from ganzoo.errors import UsageError
 from ganzoo.variant import Json
 
 if TYPE_CHECKING:
+    from ganzoo.training.config import Budget
     from ganzoo.training.precision import Precision
+    from ganzoo.training.prepare import Prepared
+    from ganzoo.training.scoring import Scoring
+
+NEVER = "never"
+SCORE_IMAGES = 500_000
+UNTIL_IMAGES = 100_000
+LONG_SECONDS = 15 * 60
+LONG_IMAGES = 5_000_000
+"""A run of this budget or more is scored every SCORE_IMAGES, without being asked to."""
 
 PARAGRAPHS = f"""\
 {FORMS}
@@ -27,6 +38,7 @@ Examples:
   ganzoo train dcgan
   ganzoo train wgan-gp --data ./photos --resolution 64 --budget 30m
   ganzoo train mlp --preset paper --images 2M --out runs/goodfellow
+  ganzoo train dcgan --data fashion-mnist --budget 1h --until fd=0.5 --score-every 200k
   ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
 
 Ctrl-C finishes the step and saves everything; the exit code is then 130. The same command goes on with a run that
@@ -61,6 +73,13 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     help="Of the networks; auto: bf16 where the device has it and it agrees with fp32.",
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile: faster on a GPU, after a minute or so.")
+@click.option(
+    "--score-every",
+    metavar="IMAGES",
+    help="Score the run this often (100k, never), and keep the best checkpoint as the model. Default: 500k in runs of 15 "
+    "minutes or 5M images and more on 28x28 grey pictures, else never.",
+)
+@click.option("--until", metavar="SCORE=VALUE", help="Stop when fd or kid is as low as this: kid=0.02.")
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
 @click.option(
     "--out",
@@ -84,6 +103,8 @@ def train(
     device: str,
     precision: Precision,
     compile: bool,  # noqa: A002
+    score_every: str | None,
+    until: str | None,
     trackers: tuple[str, ...],
     folder: Path | None,
     fresh: bool,
@@ -119,8 +140,11 @@ def train(
         precision=precision,
         compile=compile,
     )
+    scoring = choose_scoring(score_every, until)
     with watching() as watcher:
-        prepared = prepare(config, device=device, out=folder, log=trackers, watcher=watcher)
+        prepared = prepare(config, device=device, out=folder, log=trackers, scoring=scoring, watcher=watcher)
+        if score_every is None and scoring is None and is_long(config.budget):
+            prepared = scored_by_itself(prepared)
         if prepared.processes.is_main:
             for skipped in prepared.store.skipped:
                 out.say(f"skipped {skipped}")
@@ -142,3 +166,39 @@ def train(
     out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
     if run.interrupted:
         click.get_current_context().exit(INTERRUPTED)
+
+
+def choose_scoring(every: str | None, until: str | None) -> Scoring | None:
+    """What ``--score-every`` and ``--until`` ask for."""
+    from ganzoo.evaluation.judge import Judge
+    from ganzoo.training.config import parse_count
+    from ganzoo.training.scoring import Scoring
+
+    if every == NEVER and until is not None:
+        raise UsageError(f"--until needs scores, and --score-every {NEVER} excludes them")
+    if (every is None or every == NEVER) and until is None:
+        return None
+    by, equals, target = (until or "").partition("=")
+    try:
+        limit = float(target) if equals else None
+    except ValueError:
+        limit = math.nan
+    if until is not None and (limit is None or not math.isfinite(limit)):
+        raise UsageError(f"cannot read {until!r}", hint="for example: --until kid=0.02")
+    images = parse_count(every) if every is not None else SCORE_IMAGES if limit is None else UNTIL_IMAGES
+    return Scoring(Judge(), images) if limit is None else Scoring(Judge(), images, by, limit)
+
+
+def is_long(budget: Budget) -> bool:
+    """Whether a run takes long enough to be scored unasked."""
+    return (budget.seconds or 0) >= LONG_SECONDS or (budget.seconds is None and (budget.images or 0) >= LONG_IMAGES)
+
+
+def scored_by_itself(prepared: Prepared) -> Prepared:
+    """The same run, scored if that takes nothing that is not installed."""
+    from dataclasses import replace
+
+    from ganzoo.evaluation.judge import Judge, judges_at_once
+    from ganzoo.training.scoring import Scoring
+
+    return replace(prepared, scoring=Scoring(Judge(), SCORE_IMAGES)) if judges_at_once(prepared.store) else prepared

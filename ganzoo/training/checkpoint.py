@@ -12,7 +12,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,16 @@ class Checkpoints:
 
     Args:
         folder: Where they are; it need not exist.
-        keep: How many of the newest stay. The one with the best (lowest) score stays too.
+        keep: How many of the newest stay. The best one stays too.
+        by: Which score says what is best: it has the lowest.
     """
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
+    def __init__(self, folder: Path, keep: int = 2, by: str = "") -> None:
         self.folder = folder
         self.keep = keep
+        self.by = by
 
-    def save(self, snapshot: Snapshot, score: float | None = None) -> Path:
+    def save(self, snapshot: Snapshot, scores: Mapping[str, float] | None = None) -> Path:
         """Write one, and remove those that need not be kept any longer.
 
         Raises:
@@ -60,8 +62,8 @@ class Checkpoints:
                     save_file(tensors, beside / f"{file}.safetensors")
                 except SafetensorError as error:
                     raise OSError(f"cannot write {path}: {error}") from error
-            state = {"step": snapshot.step, "images": snapshot.images, "seconds": snapshot.seconds, "score": score}
-            write_json(beside / STATE, {**state, **snapshot.rest})
+            state = {"step": snapshot.step, "images": snapshot.images, "seconds": snapshot.seconds}
+            write_json(beside / STATE, {**state, "scores": dict(scores or {}), **snapshot.rest})
             files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(beside.iterdir())}
             write_json(beside / MANIFEST, {"format": FORMAT, "files": files})
         self._prune(path)
@@ -86,6 +88,20 @@ class Checkpoints:
             raise TrainingError(f"every checkpoint in {self.folder} is damaged", hint="begin anew: --fresh")
         return None
 
+    def best(self) -> tuple[Snapshot, float] | None:
+        """The one with the best score, and that; None if none has any, or it is damaged."""
+        scores = self._scores(self._paths())
+        if not scores:
+            return None
+        path = min(scores, key=scores.__getitem__)
+        try:
+            return read_checkpoint(path), scores[path]
+        except DamagedError:
+            return None
+
+    def _scores(self, paths: Sequence[Path]) -> dict[Path, float]:
+        return {path: score for path in paths if (score := _score(path, self.by)) is not None}
+
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
@@ -97,7 +113,7 @@ class Checkpoints:
         """Remove what need not be kept now that ``newest`` is there: also what is ahead of it, which was passed over."""
         found = self._paths()
         paths = [path for path in found if path <= newest]
-        scores = {path: score for path in paths if (score := _score(path)) is not None}
+        scores = self._scores(paths)
         best = {min(scores, key=scores.__getitem__)} if scores else set()
         for path in {*paths[: -self.keep], *found[len(paths) :]} - best:
             # What cannot be removed costs room, and nothing else.
@@ -144,9 +160,9 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_bytes().decode("utf-8"))
 
 
-def _score(path: Path) -> float | None:
+def _score(path: Path, by: str) -> float | None:
     try:
-        score = _json(path / STATE)["score"]
+        score = _json(path / STATE)["scores"][by]
     except DAMAGE:
         return None
     return score if isinstance(score, float) and math.isfinite(score) else None

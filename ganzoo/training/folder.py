@@ -24,6 +24,8 @@ RUNS = Path("runs")
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
+SCORES = "scores.jsonl"
+CURVE = "scores.png"
 JOURNAL = "clock.jsonl"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
@@ -31,7 +33,10 @@ LOCK = ".lock"
 SHEET = r"\d{10,}\.(png|npz)"
 """What sheets of samples are called."""
 
-WRITTEN = {CONFIG, METRICS, JOURNAL, "reals.png", "reals.npz", "samples", CHECKPOINTS, "model", "tensorboard"}
+WRITTEN = {
+    *(CONFIG, METRICS, SCORES, CURVE, JOURNAL),
+    *("reals.png", "reals.npz", "samples", CHECKPOINTS, "model", "tensorboard"),
+}
 """What a run writes into its folder."""
 
 FREE = {
@@ -42,6 +47,7 @@ FREE = {
     "resolution",
     "budget",
     "compile",
+    "scoring",
     "dataset.name",
     "dataset.skipped",
     "loop.images",

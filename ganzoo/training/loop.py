@@ -74,8 +74,9 @@ def run_loop(
     *,
     settings: LoopSettings,
     checkpoint: Callable[[], bool],
+    score: Callable[[], bool],
 ) -> Outcome:
-    """Train until the budget is spent or somebody asks to stop; a step that has begun is always finished.
+    """Train until the budget is spent, the score good enough, or a stop asked for; a step that has begun is always finished.
 
     Args:
         trainer: What to train; its optimizers have the learning rates that they start with.
@@ -87,6 +88,7 @@ def run_loop(
         settings: The loop's own options.
         checkpoint: Keeps the run as it is, between two steps; called every ``settings.checkpoint_seconds``. If it returns
             False, because the one before is still being written, it is soon called again.
+        score: Scores the run, between two steps, when it is time to. Returns whether it is as good as it has to be.
 
     Raises:
         TrainingError: The trainer failed, or a metric is not finite.
@@ -101,7 +103,7 @@ def run_loop(
             if clock.elapsed - kept >= settings.checkpoint_seconds and checkpoint():
                 kept = clock.elapsed
         monitor.preview_if_due(context.images, context.progress)
-        if context.progress >= 1 or clock.stopping:
+        if context.progress >= 1 or clock.stopping or score():
             break
         factor = lr_factor(settings, context.progress)
         for group, rate in rates:

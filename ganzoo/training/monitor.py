@@ -20,7 +20,7 @@ from torch import Tensor
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_file
 from ganzoo.sampling import grid, save_image, write_preview
-from ganzoo.training.folder import METRICS, SHEET
+from ganzoo.training.folder import METRICS, SCORES, SHEET
 from ganzoo.training.processes import Processes
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.writer import Writer
@@ -212,11 +212,11 @@ class Monitor:
 
 def cut_records(folder: Path, images: int) -> None:
     """Remove what a run's records say of the time after ``images``, which is about to come once more."""
-    path = folder / METRICS
-    if path.exists():
-        kept = [line for line in path.read_bytes().splitlines(keepends=True) if _images(line) <= images]
-        with replace_file(path) as beside:
-            beside.write_bytes(b"".join(kept))
+    for path in (folder / METRICS, folder / SCORES):
+        if path.exists():
+            kept = [line for line in path.read_bytes().splitlines(keepends=True) if _images(line) <= images]
+            with replace_file(path) as beside:
+                beside.write_bytes(b"".join(kept))
     for sheet in (folder / "samples").glob("[0-9]*.*"):
         if re.fullmatch(SHEET, sheet.name) and int(sheet.stem) > images:
             sheet.unlink()

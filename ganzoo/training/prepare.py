@@ -28,6 +28,7 @@ from ganzoo.training.loop import Outcome, blaming, stream
 from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
+from ganzoo.training.scoring import Scoring
 from ganzoo.training.trackers import check_trackers
 from ganzoo.variant import Json
 
@@ -43,6 +44,7 @@ class Prepared:
     processes: Processes
     folder: Path | None
     trackers: tuple[str, ...] = ()
+    scoring: Scoring | None = None
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -52,7 +54,8 @@ class Prepared:
     def describe(self) -> dict[str, Json]:
         """The resolved configuration and the networks' sizes, as plain data."""
         parameters = {role: count_parameters(network) for role, network in self.networks.items()}
-        return {**self.config.to_json(), "dataset": self.store.describe(), "parameters": parameters}
+        scoring = {"scoring": self.scoring.describe()} if self.scoring else {}
+        return {**self.config.to_json(), **scoring, "dataset": self.store.describe(), "parameters": parameters}
 
     def facts(self, precision: torch.dtype) -> dict[str, str]:
         """The run in a few words, for people."""
@@ -77,13 +80,14 @@ def prepare(
     device: str = "auto",
     out: str | Path | None = None,
     log: Sequence[str] = (),
+    scoring: Scoring | None = None,
     watcher: Watcher | None = None,
 ) -> Prepared:
     """Read the data and build the networks and the trainer. Writes nothing.
 
     Args:
         config: What to train.
-        device, out, log: As for :func:`train`.
+        device, out, log, scoring: As for :func:`train`.
         watcher: Told as data is read.
 
     Raises:
@@ -100,6 +104,8 @@ def prepare(
     store = processes.in_turn(
         lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
     )
+    if scoring and processes.is_main:
+        scoring.prepare(store)
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -125,7 +131,7 @@ def prepare(
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be cut into {parts}", hint="choose a multiple of it")
     ema = rehearse_saving(config, networks)
     folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
-    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, trackers)
+    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, trackers, scoring)
     try:
         describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
     except ModelError as error:
@@ -175,8 +181,14 @@ def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.
     return chosen
 
 
-def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
-    """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there."""
+def describe_model(prepared: Prepared, outcome: Outcome, scored: Mapping[str, Json] | None = None) -> ModelConfig:
+    """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there.
+
+    Args:
+        prepared: The run.
+        outcome: How it ended.
+        scored: The score for which these weights were chosen out of those that the run went through.
+    """
     config, store = prepared.config, prepared.store
     generator = prepared.networks["generator"]
     assert isinstance(generator, Generator)
@@ -189,6 +201,7 @@ def describe_model(prepared: Prepared, outcome: Outcome) -> ModelConfig:
         "processes": prepared.processes.count,
         "torch": torch.__version__,
         "dataset": store.describe(),
+        **({"scored": dict(scored)} if scored else {}),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
     }
     return make_config(

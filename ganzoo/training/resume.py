@@ -10,9 +10,10 @@ from ganzoo.errors import GanzooError
 from ganzoo.pretrained import load
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
-from ganzoo.training.config import RunConfig
-from ganzoo.training.folder import JOURNAL, RunFolder
+from ganzoo.training.folder import CHECKPOINTS, JOURNAL, RunFolder
 from ganzoo.training.monitor import Watcher
+from ganzoo.training.prepare import Prepared
+from ganzoo.training.scoring import read_scores
 from ganzoo.training.state import Snapshot
 
 
@@ -25,6 +26,7 @@ class Past:
         snapshot: Where it goes on from; None for the beginning.
         decisions: What time decided from there on.
         precision: What it was trained in; None if that is still to be chosen.
+        scores: What it has been scored.
         done: The name of its samples' file, if it needs nothing more.
     """
 
@@ -32,29 +34,29 @@ class Past:
     snapshot: Snapshot | None = None
     decisions: tuple[Decision, ...] = ()
     precision: str | None = None
+    scores: tuple[dict[str, float], ...] = ()
     done: str | None = None
 
 
-def find_past(folder: RunFolder, config: RunConfig, watcher: Watcher) -> Past:
+def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
     """What the main process finds in the run's folder.
 
     Raises:
         TrainingError: There are checkpoints, and all are damaged.
     """
-    path = folder.path
+    path, config = folder.path, prepared.config
     if folder.previous is None:
         return Past(path)
     precision = folder.previous["precision"]
-    snapshot = Checkpoints(path / "checkpoints").load(lambda text: watcher.noticed(f"{text}; it is passed over"))
-    decisions = (
-        tuple(Journal(path / JOURNAL, watcher.noticed).after(snapshot.step if snapshot else 0))
-        if config.budget.seconds
-        else ()
-    )
+    snapshot = Checkpoints(path / CHECKPOINTS).load(lambda text: watcher.noticed(f"{text}; it is passed over"))
+    step, images = (snapshot.step, snapshot.images) if snapshot else (0, 0)
+    decisions = tuple(Journal(path / JOURNAL, watcher.noticed).after(step)) if config.budget.seconds else ()
+    scores = read_scores(path, images)
+    enough = prepared.scoring is not None and prepared.scoring.reached(scores)
     done = None
-    if snapshot and config.budget.progress(snapshot.seconds, snapshot.images) >= 1:
+    if snapshot and (enough or config.budget.progress(snapshot.seconds, snapshot.images) >= 1):
         with contextlib.suppress(GanzooError):
             # All of it is read: a model that cannot be is written once more.
             if load(path / "model").config.training["images"] == snapshot.images:
                 done = next((p.name for p in (path / "model").glob("samples.*")), None)
-    return Past(path, snapshot, decisions, precision, done)
+    return Past(path, snapshot, decisions, precision, tuple(scores), done)

@@ -20,13 +20,14 @@ from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
-from ganzoo.training.folder import CONFIG, JOURNAL, METRICS, RunFolder, run_folder
+from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.training.prepare import Prepared, describe_model, prepare, settle_precision, wanted_precision
 from ganzoo.training.resume import find_past
-from ganzoo.training.state import Snapshot, capture, restore
+from ganzoo.training.scoring import ScoreBook, Scoring
+from ganzoo.training.state import Snapshot, capture, restore, restore_average
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
@@ -72,6 +73,7 @@ def train(
     out: str | Path | None = None,
     fresh: bool = False,
     log: Sequence[str] = (),
+    scoring: Scoring | None = None,
     watcher: Watcher | None = None,
 ) -> Run:
     """Train a variant and save it: ``ganzoo.train("dcgan", budget_seconds=240)``.
@@ -95,12 +97,16 @@ def train(
         out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
             the same run or else a new one.
         fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
+        scoring: Score the run as it goes, keep the best checkpoint for the model folder, and stop when it is good enough:
+            ``ganzoo.Scoring(ganzoo.Judge(), every=100_000, by="kid", until=0.02)``.
         log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
         watcher: Who follows the run.
 
     Raises:
         UsageError, DataError, PluginError, TrainingError: See :mod:`ganzoo.errors`. Nothing is left behind unless
             training had begun.
+
+    Ctrl-C or SIGTERM while it trains does not raise: the run is saved and returned, with ``interrupted`` set.
     """
     config = resolve(
         plugins.load().registry,
@@ -117,7 +123,7 @@ def train(
     )
     # The caller's own random numbers are none of a run's business.
     with torch.random.fork_rng():
-        prepared = prepare(config, device=device, out=out, log=log, watcher=watcher)
+        prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
         return execute(prepared, fresh=fresh, watcher=watcher)
 
 
@@ -144,14 +150,14 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
             return run
         except BaseException:
             # A run that has nothing to show leaves nothing behind.
-            if folder and folder.previous is None and not any((folder.path / n).exists() for n in (METRICS, "checkpoints")):
+            if folder and folder.previous is None and not any((folder.path / n).exists() for n in (METRICS, CHECKPOINTS)):
                 folder.abandon()
             raise
 
 
 def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, stop: Sequence[int]) -> Run:
     config, store, processes = prepared.config, prepared.store, prepared.processes
-    past = processes.share(find_past(folder, config, watcher) if folder else None)
+    past = processes.share(find_past(folder, prepared, watcher) if folder else None)
     before = past.snapshot.images if past.snapshot else 0
     if past.done:
         assert past.snapshot is not None
@@ -178,7 +184,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             write_json(path / CONFIG, described)
             cut_records(path, context.images)
             write_preview(path / "reals", draw.reals, drawn=draw.drawn)
-    checkpoints = Checkpoints(past.folder / "checkpoints", config.loop.checkpoints)
+    scoring = prepared.scoring
+    checkpoints = Checkpoints(past.folder / CHECKPOINTS, config.loop.checkpoints, scoring.by if scoring else "")
     journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
     clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal)
 
@@ -206,17 +213,41 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             start=(context.images, seconds),
             progress=config.budget.progress(seconds, context.images),
         )
+        book = _score_book(prepared, past.scores)
+
+        def take_score() -> Mapping[str, float]:
+            assert book is not None
+            with blaming("scoring"):
+                found = book.take(context.images, clock.read())
+            watcher.noticed(book.describe())
+            if path:
+                writer.submit(book.write, path)
+            writer.submit(trackers.log, found, context.images)
+            return found
+
+        def score() -> bool:
+            if book is None or not book.due(context.images):
+                return False
+            found = take_score()
+            if path:
+                writer.submit(checkpoints.save, snapshot(), found)
+            return book.reached
+
         parts = (prepared.trainer, feed, prepared.ema, monitor, clock, context)
-        outcome = run_loop(*parts, settings=config.loop, checkpoint=checkpoint)
+        outcome = run_loop(*parts, settings=config.loop, checkpoint=checkpoint, score=score)
+        scores = take_score() if book and not outcome.interrupted else None
         writer.submit(trackers.finish)
     monitor.tell_failures()
     samples = past.folder / "model"
     if path:
         with writing(path, "make room; the same command then goes on from its last checkpoint"):
-            checkpoints.save(snapshot())
+            checkpoints.save(snapshot(), scores)
+            best = _take_best(checkpoints, prepared) if book else None
             with replace_folder(path / "model") as beside:
-                save(beside, describe_model(prepared, outcome), prepared.ema.networks)
+                save(beside, describe_model(prepared, outcome, best), prepared.ema.networks)
                 samples /= write_preview(beside / "samples", draw(), drawn=draw.drawn).name
+            if book:
+                book.plot(path / CURVE)
     return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before)
 
 
@@ -238,6 +269,23 @@ def _take_up(snapshot: Snapshot, prepared: Prepared, context: Step, watcher: Wat
     context.step, context.images = snapshot.step, snapshot.images
     watcher.noticed(f"going on after {context.images:,} images")
     return snapshot.seconds
+
+
+def _score_book(prepared: Prepared, rows: Sequence[dict[str, float]]) -> ScoreBook | None:
+    if prepared.scoring is None:
+        return None
+    generator: Any = prepared.ema.networks["generator"]
+    return ScoreBook(prepared.scoring, list(rows), generator=generator, data=prepared.store, processes=prepared.processes)
+
+
+def _take_best(checkpoints: Checkpoints, prepared: Prepared) -> dict[str, Json] | None:
+    """Make the averages those of the best checkpoint. Returns its score, None if it cannot be had."""
+    found = checkpoints.best()
+    if found is None:
+        return None
+    snapshot, score = found
+    restore_average(snapshot, prepared.ema)
+    return {"by": checkpoints.by, "score": score, "images": snapshot.images}
 
 
 class Preview:

@@ -71,12 +71,8 @@ def restore(snapshot: Snapshot, trainer: Trainer, ema: EMA) -> None:
     Raises:
         KeyError, ValueError, RuntimeError: It is another kind of run's.
     """
-    for file, networks in (("networks", trainer.networks), ("ema", ema.networks)):
-        for role, network in networks.items():
-            for name, tensor in tensors_in(network).items():
-                tensor.copy_(snapshot.tensors[file][f"{role}/{name}"])
-            for name, module in _with_extra_state(network):
-                module.set_extra_state(put_together(snapshot.rest["extra"][f"{file}/{role}/{name}"], snapshot.tensors[file]))
+    _restore_networks("networks", trainer.networks, snapshot)
+    _restore_networks("ema", ema.networks, snapshot)
     kept = snapshot.tensors.get("optimizers", {})
     for name, optimizer in trainer.optimizers.items():
         state = put_together(snapshot.rest["optimizers"][name], kept)
@@ -85,6 +81,20 @@ def restore(snapshot: Snapshot, trainer: Trainer, ema: EMA) -> None:
         optimizer.load_state_dict(state)
         _match_layouts(optimizer)
     trainer.load_state(put_together(snapshot.rest["trainer"], snapshot.tensors.get("trainer", {})))
+
+
+@torch.no_grad()
+def restore_average(snapshot: Snapshot, ema: EMA) -> None:
+    """Make the averages what they were, and nothing else."""
+    _restore_networks("ema", ema.networks, snapshot)
+
+
+def _restore_networks(file: str, networks: Mapping[str, nn.Module], snapshot: Snapshot) -> None:
+    for role, network in networks.items():
+        for name, tensor in tensors_in(network).items():
+            tensor.copy_(snapshot.tensors[file][f"{role}/{name}"])
+        for name, module in _with_extra_state(network):
+            module.set_extra_state(put_together(snapshot.rest["extra"][f"{file}/{role}/{name}"], snapshot.tensors[file]))
 
 
 def tensors_in(network: nn.Module) -> dict[str, Tensor]:

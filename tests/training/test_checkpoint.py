@@ -35,10 +35,14 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 
 def test_the_newest_and_the_best_stay(tmp_path):
-    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints = Checkpoints(tmp_path, keep=2, by="fd")
+    assert checkpoints.best() is None
     for step, score in enumerate([5.0, 1.0, 3.0, None, 4.0], 1):
-        checkpoints.save(snapshot(step), score)
+        checkpoints.save(snapshot(step), None if score is None else {"fd": score, "kid": -score})
     assert sorted(int(p.name) for p in tmp_path.iterdir()) == [16, 32, 40]
+    best, score = checkpoints.best()
+    assert same(best, snapshot(2))
+    assert score == 1.0
 
 
 def test_a_checkpoint_holds_nothing_but_safetensors_and_json(tmp_path):

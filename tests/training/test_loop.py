@@ -104,6 +104,7 @@ def looped(tmp_path, trainer, seed=0, precision=torch.float32, stop=(), checkpoi
             Step(seed, torch.device("cpu"), precision, share),
             settings=LoopSettings(batch_size=5, **settings),
             checkpoint=checkpoint,
+            score=lambda: False,
         )
 
 

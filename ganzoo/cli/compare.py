@@ -1,0 +1,109 @@
+"""``ganzoo compare``: several variants or presets under one budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.output import json_option, out
+from ganzoo.errors import UsageError
+
+COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage")
+
+EPILOG = """\b
+Examples:
+  ganzoo compare mlp dcgan wgan-gp --budget 4m
+  ganzoo compare dcgan dcgan@paper --data fashion-mnist --real fashion-mnist-10k --budget 4m --seeds 5
+  ganzoo compare dcgan wgan-gp --data ./photos --resolution 64 --images 500k --extractor timm:convnext_tiny
+
+\b
+Every run is a run as of ganzoo train, in DIR/NAME/seed-0, seed-1 ...; scores are those of ganzoo evaluate. Shown are the
+mean over the seeds and half the width of its 95 % confidence interval. Stopped? The same command goes on. More --seeds or a
+larger budget go on, too. Needs: pip install 'ganzoo[evaluation]'
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("names", nargs=-1, required=True, metavar="NAME[@PRESET]...")
+@click.option("--data", default="fashion-mnist-10k", show_default=True, metavar="DATA", help="What to train on.")
+@click.option("--real", metavar="DATA", help="What to compare samples with, at best held out. Default: what --data says.")
+@click.option("--resolution", type=int, metavar="PIXELS", help="As for ganzoo train.")
+@click.option("--budget", metavar="TIME", help="Of each run: 90s, 4m, 1h30m.")
+@click.option("--images", metavar="COUNT", help="Of each run: 500k, 2M. With neither, each has its preset's.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each.")
+@click.option("--extractor", metavar="NAME", help="As for ganzoo evaluate.")
+@click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="Of each run.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
+@click.option("--out", "folder", type=click.Path(path_type=Path), default="compare", show_default=True, metavar="DIR")
+@json_option
+def compare(
+    names: tuple[str, ...],
+    data: str,
+    real: str | None,
+    resolution: int | None,
+    budget: str | None,
+    images: str | None,
+    seeds: int,
+    extractor: str | None,
+    samples: int,
+    device: str,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Train and score several variants, or presets of them, under one budget."""
+    from dataclasses import asdict
+
+    from ganzoo import comparison
+    from ganzoo.cli.progress import watching
+    from ganzoo.training.config import Budget, parse_count, parse_duration
+
+    contenders = list(map(comparison.Contender.parse, names))
+    if len(set(contenders)) < len(contenders):
+        raise UsageError("a name is given twice")
+
+    def beginning(contender: comparison.Contender, seed: int) -> None:
+        out.say(f"{contender}, seed {seed + 1} of {seeds}")
+
+    results = comparison.compare(
+        contenders,
+        out=folder,
+        budget=Budget(parse_duration(budget) if budget else None, parse_count(images) if images else None),
+        data=data,
+        resolution=resolution,
+        real=real,
+        extractor=extractor,
+        samples=samples,
+        seeds=seeds,
+        device=device,
+        beginning=beginning,
+        watching=watching,
+    )
+    if as_json:
+        out.json([asdict(result) for result in results])
+        return
+    groups = comparison.by_contender(results)
+    shown = [name for name in COLUMNS if all(name in result.scores for result in results)]
+    rows = [
+        [
+            name,
+            str(len(rows)),
+            f"{sum(r.images for r in rows) / len(rows):,.0f}",
+            *(around([r.scores[column] for r in rows]) for column in shown),
+        ]
+        for name, rows in groups.items()
+    ]
+    out.table(("NAME", "SEEDS", "IMAGES", *map(str.upper, shown)), rows)
+    protocol = results[0].protocol
+    out.say(
+        f"{protocol['n_fake']:,} samples of each against {protocol['n_real']:,} of {protocol['data']}, by "
+        f"{protocol['extractor']}; every run and its scores: {folder}"
+    )
+
+
+def around(values: list[float]) -> str:
+    """A mean, and how far it is from certain."""
+    from ganzoo.comparison import interval
+
+    mean, half = interval(values)
+    return f"{mean:.3f} ± {half:.3f}" if len(values) > 1 else f"{mean:.3f}"

@@ -1,0 +1,91 @@
+"""``ganzoo evaluate``: how near a model's samples come to real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.output import json_option, out
+
+EPILOG = """\b
+Examples:
+  ganzoo evaluate runs/dcgan-fashion-mnist --data fashion-mnist-10k
+  ganzoo evaluate runs/dcgan-fashion-mnist --data fashion-mnist-10k --neighbours nearest.png
+  ganzoo evaluate samples.npz --data ./photos --extractor inception --json
+  ganzoo evaluate samples.npz --data 'torch/cifar10?split=test' --extractor timm:convnext_tiny --measures kid
+
+\b
+Scores:
+  fd                   Fréchet distance of features: lower is nearer (FID, with the extractor inception)
+  kid                  kernel distance: the same, unbiased, so that a few hundred samples do
+  precision, recall    are samples like real ones, are real ones like samples
+  density, coverage    the same, and not moved by outliers
+  class_distance       of the histograms of classes, from 0 to 1
+  rfd                  fd as a multiple of fd_train, that of as many training samples: 1 is as good as real
+  copying              how often a sample is nearer to the training data than a held-out real one is: 0.5 is
+                       like new data, near 1 copies
+
+\b
+The last two need training data that is known and is not what --data names. Scores of a model go into metrics.json in its
+folder, with their protocol: extractor, data, hashes, how many of each, seed, versions. Compare scores of one protocol
+only. Needs: pip install 'ganzoo[evaluation]'
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model")
+@click.option("--data", metavar="DATA", help="Real samples, at best held out. Default: what the model was trained on.")
+@click.option(
+    "--extractor",
+    metavar="NAME",
+    help="Whose features: ganzoo list --kind extractors, or timm:NAME. Default: by the pictures' shape.",
+)
+@click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="How many to draw.")
+@click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
+@click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first of their seeds.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
+@click.option(
+    "--neighbours",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PNG",
+    help="Write samples beside their nearest training samples.",
+)
+@json_option
+def evaluate(
+    model: str,
+    data: str | None,
+    extractor: str | None,
+    samples: int,
+    measures: str | None,
+    seed: int,
+    device: str,
+    neighbours: Path | None,
+    as_json: bool,
+) -> None:
+    """Score MODEL: a model folder, the folder of a run, or an NPZ file of samples."""
+    from ganzoo.cli.progress import counting
+    from ganzoo.evaluation import evaluate as evaluation
+    from ganzoo.training.precision import choose_device
+
+    with counting("judging") as progress:
+        scores = evaluation.evaluate(
+            model,
+            data=data,
+            extractor=extractor,
+            samples=samples,
+            measures=evaluation.ALL_MEASURES if measures is None else [name.strip() for name in measures.split(",")],
+            seed=seed,
+            device=choose_device(device),
+            neighbours=neighbours,
+            progress=progress,
+        )
+    report = scores.to_json()
+    if as_json:
+        out.json(report)
+    else:
+        versions = ", ".join(f"{name} {version}" for name, version in scores.protocol.versions.items())
+        protocol = {**report["protocol"], "versions": versions}
+        out.fields({"scores": {name: f"{value:.4g}" for name, value in scores.values.items()}, "protocol": protocol})
+    if neighbours:
+        out.say(f"samples beside their nearest training samples: {neighbours}")

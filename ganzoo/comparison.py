@@ -1,0 +1,183 @@
+"""Several variants or presets under one budget, over some seeds: who is how good, and how surely."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ganzoo import plugins
+from ganzoo.data import open_data
+from ganzoo.evaluation.evaluate import SAMPLES, evaluate
+from ganzoo.evaluation.measures import fidelity
+from ganzoo.files import replace_file
+from ganzoo.plots import draw_dots
+from ganzoo.training.config import Budget, resolve
+from ganzoo.training.monitor import Watcher
+from ganzoo.training.run import train
+from ganzoo.variant import Json
+
+RESULTS = "results.jsonl"
+PLOT = "compare.png"
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is compared.
+
+    Attributes:
+        variant: Its name.
+        preset: One of its presets.
+    """
+
+    variant: str
+    preset: str = "default"
+
+    @classmethod
+    def parse(cls, text: str) -> Contender:
+        """``dcgan``, or ``dcgan@paper``."""
+        variant, _, preset = text.partition("@")
+        return cls(variant, preset or "default")
+
+    def __str__(self) -> str:
+        return self.variant if self.preset == "default" else f"{self.variant}@{self.preset}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run and its scores.
+
+    Attributes:
+        contender: As it is written.
+        seed: Of the run.
+        images, seconds: What it took.
+        asked: What it was trained and scored with.
+        scores, protocol: As :class:`ganzoo.evaluation.scores.Scores` has them.
+    """
+
+    contender: str
+    seed: int
+    images: int
+    seconds: float
+    asked: Mapping[str, Json]
+    scores: Mapping[str, float]
+    protocol: Mapping[str, Json]
+
+
+def compare(
+    contenders: Sequence[Contender],
+    *,
+    out: Path,
+    budget: Budget,
+    data: str = "fashion-mnist-10k",
+    resolution: int | None = None,
+    real: str | None = None,
+    extractor: str | None = None,
+    samples: int = SAMPLES,
+    seeds: int = 3,
+    device: str = "auto",
+    beginning: Callable[[Contender, int], None] = lambda contender, seed: None,
+    watching: Callable[[], AbstractContextManager[Watcher | None]] = nullcontext,
+) -> list[Result]:
+    """Train every contender from every seed, one after another, and score what comes out.
+
+    It may be stopped at any time: the same call goes on, in the very run in which it stopped.
+
+    Args:
+        contenders: Who takes part; each has a folder in ``out``, with a run for each seed.
+        out: A folder, which also gets the results, a line of JSON each, and a plot of them.
+        budget: That of every single run; without one, each has that of its preset.
+        data, resolution, device: As for :func:`ganzoo.train`.
+        real, extractor, samples: As for :func:`ganzoo.evaluate`; ``real`` is its ``data``.
+        seeds: How many; they are 0, 1, 2 …
+        beginning: Told of each run before it.
+        watching: Makes who follows a run.
+
+    Raises:
+        UsageError, DataError, PluginError, TrainingError: As for both of these.
+        KeyboardInterrupt: A run was asked to stop, and did. What is done is kept.
+    """
+    fidelity()
+    registry = plugins.load().registry
+    for contender in contenders:
+        resolve(registry, contender.variant, preset=contender.preset)
+    if real is not None:
+        # What cannot be read should be known before hours of training.
+        open_data(real, registry=registry, resolution=resolution)
+    asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples}
+    kept, results = read_results(out), []
+    # Seed by seed: a comparison that is stopped half way has something to say of everybody.
+    for seed in range(seeds):
+        for contender in contenders:
+            beginning(contender, seed)
+            with watching() as watcher:
+                run = train(
+                    contender.variant,
+                    preset=contender.preset,
+                    data=data,
+                    resolution=resolution,
+                    budget_seconds=budget.seconds,
+                    images=budget.images,
+                    seed=seed,
+                    device=device,
+                    out=out / str(contender) / f"seed-{seed}",
+                    watcher=watcher,
+                )
+            if run.interrupted:
+                raise KeyboardInterrupt
+            same = [r for r in kept if (r.contender, r.seed) == (str(contender), seed)]
+            result = next((r for r in same if r.images == run.images and r.asked == asked), None)
+            if result is None:
+                scores = evaluate(run.folder, data=real, extractor=extractor, samples=samples)
+                told = scores.to_json()
+                row = (str(contender), seed, run.images, round(run.seconds, 1), asked, told["scores"], told["protocol"])
+                result = Result(*row)
+                kept = [*(r for r in kept if r not in same), result]
+                _write_results(out, kept)
+            results.append(result)
+    draw_dots(out / PLOT, {name: [r.scores["fd"] for r in rows] for name, rows in by_contender(results).items()}, y="fd")
+    return results
+
+
+def by_contender(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """The results of each contender, in the order in which they first appear."""
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        found.setdefault(result.contender, []).append(result)
+    return found
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean, and half the width of its 95 % confidence interval by Student's t; infinite for a single value."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return mean, math.inf
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
+    return mean, quantile * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def read_results(out: Path) -> list[Result]:
+    """What an earlier comparison in this folder has found; a line that is no result is passed over."""
+    try:
+        lines = (out / RESULTS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(Result(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def _write_results(out: Path, results: Iterable[Result]) -> None:
+    with replace_file(out / RESULTS) as beside:
+        beside.write_text("".join(json.dumps(asdict(result)) + "\n" for result in results), encoding="utf-8")

@@ -1,0 +1,57 @@
+"""Features of pictures, a few hundred at a time; those of real ones are kept in the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ganzoo.data.cache import cache_folder
+from ganzoo.data.store import Store, to_unit
+from ganzoo.evaluation.extractors import Extractor
+from ganzoo.files import replace_file
+from ganzoo.sampling import to_levels
+
+AT_ONCE = 250
+
+Batches = Callable[[int, int], Tensor]
+"""``(start, stop)`` to the pictures of that range, ``(N, C, H, W)`` in [-1, 1]."""
+
+Progress = Callable[[int, int], None]
+"""Called with (pictures done, pictures in all)."""
+
+
+def features_of(extractor: Extractor, batches: Batches, count: int, progress: Progress | None = None) -> Tensor:
+    """Features float32 ``(count, F)`` on the CPU of pictures as they would be written to files: in 256 levels."""
+    found = []
+    device = next((t.device for t in extractor.state_dict().values()), torch.device("cpu"))
+    with torch.inference_mode():
+        for start in range(0, count, AT_ONCE):
+            stop = min(start + AT_ONCE, count)
+            pictures = to_unit(to_levels(batches(start, stop).to(device)))
+            found.append(extractor.features(pictures).float().cpu())
+            if progress:
+                progress(stop, count)
+    # What inference mode makes may not be put into a graph ever after.
+    return torch.cat(found).clone()
+
+
+def features_of_real(extractor: Extractor, store: Store, rows: Tensor, progress: Progress | None = None) -> Tensor:
+    """Features of the real samples ``rows``, from the cache if it has them.
+
+    The cache knows them by the hashes of the extractor's weights and of the data.
+    """
+    told = f"{extractor.sha256} {extractor.resize} {store.describe()['sha256']} {rows.tolist()}"
+    path = cache_folder() / "features" / f"{hashlib.sha256(told.encode()).hexdigest()}.safetensors"
+    with contextlib.suppress(OSError, SafetensorError, KeyError):
+        return load_file(path)["features"]
+    features = features_of(extractor, lambda start, stop: store.batch(rows[start:stop])[0], len(rows), progress)
+    # A cache that cannot be written to costs time, and nothing else.
+    with contextlib.suppress(OSError, SafetensorError), replace_file(path) as beside:
+        save_file({"features": features}, beside)
+    return features

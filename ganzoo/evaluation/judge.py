@@ -1,0 +1,75 @@
+"""A score that costs little, for runs that are still going on."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from torch import Tensor
+
+from ganzoo import plugins
+from ganzoo.data.order import Order
+from ganzoo.data.store import Store
+from ganzoo.data.stream import Stream
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.extractors import Extractor, default_extractor, find_extractor
+from ganzoo.evaluation.features import features_of, features_of_real
+from ganzoo.evaluation.measures import measure
+from ganzoo.interfaces import Generator
+from ganzoo.variant import Json
+
+SAMPLES = 5_000
+
+
+class Judge:
+    """Scores a generator by ``fd`` and ``kid``, between a few thousand samples and as many of the data it is trained on.
+
+    Always the same seeds and the same data, so that scores of one run differ by its weights alone.
+
+    Args:
+        extractor: Whose features; by default as for :func:`ganzoo.evaluate`.
+        samples: How many.
+    """
+
+    def __init__(self, extractor: str | None = None, samples: int = SAMPLES) -> None:
+        self.extractor = extractor
+        self.samples = samples
+        self._real: tuple[Extractor, Tensor] | None = None
+
+    names: tuple[str, ...] = ("fd", "kid")
+
+    def describe(self) -> dict[str, Json]:
+        """By what it judges, as plain data."""
+        return {"extractor": self.extractor, "samples": self.samples}
+
+    def __call__(self, generator: Generator, data: Store | Stream) -> dict[str, float]:
+        """The scores of ``generator``, lower is better."""
+        if self._real is None:
+            self.prepare(data)
+        assert self._real is not None
+        judge, real = self._real
+
+        def batches(start: int, stop: int) -> Tensor:
+            return generator.sample(range(start, stop))
+
+        return measure(features_of(judge, batches, len(real)), real, self.names)
+
+    def prepare(self, data: Store | Stream) -> None:
+        """Compute the features of the real samples that all scores refer to, or take them from the cache.
+
+        Raises:
+            UsageError: The data are no pictures, or not in memory; or there are too few of them for a distance.
+        """
+        if not isinstance(data, Store) or not data.is_pictures:
+            raise UsageError(f"{data.name}: only pictures that are in memory can be scored while a model trains on them")
+        name = self.extractor or default_extractor(data.sample_shape)
+        judge = find_extractor(plugins.load().registry, name).to(data.samples.device)
+        rows = Order(len(data), 0).indices(0, min(self.samples, len(data)))
+        real = features_of_real(judge, data, rows)
+        measure(real, real, self.names)
+        self._real = judge, real
+
+
+def judges_at_once(data: Store | Stream) -> bool:
+    """Whether a :class:`Judge` needs nothing but what is installed."""
+    at_hand = default_extractor(data.sample_shape) == "fashion-mnist-cnn" and importlib.util.find_spec("torch_fidelity")
+    return isinstance(data, Store) and data.is_pictures and len(data) >= SAMPLES and bool(at_hand)

@@ -1,0 +1,34 @@
+"""Samples beside the training samples that are nearest to them: a look at whether a model copies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.store import Store
+from ganzoo.evaluation.features import Batches
+from ganzoo.evaluation.measures import nearest
+from ganzoo.sampling import write_grid
+
+SAMPLES = 12
+NEAREST = 7
+
+
+def write_neighbours(path: Path, batches: Batches, features: Tensor, train: Store, train_features: Tensor) -> None:
+    """Write a sheet with a row for each of the first few samples: the sample, a gap, the nearest training samples.
+
+    Args:
+        path: A PNG file.
+        batches: The samples.
+        features: Theirs.
+        train: The training data.
+        train_features: Theirs, in their order.
+    """
+    count = min(SAMPLES, len(features))
+    rows = nearest(features[:count], train_features, min(NEAREST, len(train)))[1]
+    samples = batches(0, count).cpu()
+    gap = torch.ones_like(samples[0])
+    pictures = [torch.stack([samples[i], gap, *train.batch(rows[i])[0].cpu()]) for i in range(count)]
+    write_grid(path, torch.cat(pictures), columns=rows.shape[1] + 2)

@@ -1,0 +1,66 @@
+"""What a score was measured by: without it, a score is noise."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import torch
+
+from ganzoo import __version__
+from ganzoo.errors import UsageError
+from ganzoo.variant import Json
+
+TOLD = ("versions",)
+"""What a protocol tells and does not compare: scores of two releases agree unless one of them has a mistake."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """Everything that two scores must share to be compared.
+
+    Attributes:
+        extractor: Whose features.
+        extractor_sha256: Of its weights.
+        resize: What was done to pictures first.
+        data: The real samples' name, their split with it.
+        data_sha256: Of the real samples, all of them.
+        train, train_sha256: Likewise, of the training data that ``rfd`` and ``copying`` refer to; empty without those.
+        n_real, n_fake: How many of each were used.
+        seed: The first of the seeds that were sampled, and that of random choices.
+        versions: Of the packages that computed it; these are told and not compared.
+    """
+
+    extractor: str
+    extractor_sha256: str
+    resize: str
+    data: str
+    data_sha256: str
+    train: str
+    train_sha256: str
+    n_real: int
+    n_fake: int
+    seed: int
+    versions: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Json]:
+        """As plain data."""
+        return {**asdict(self), "versions": dict(self.versions)}
+
+
+def versions() -> dict[str, str]:
+    """Of what computes scores."""
+    return {"ganzoo": __version__, "torch": torch.__version__, "torch-fidelity": importlib.metadata.version("torch-fidelity")}
+
+
+def differences(a: Mapping[str, Json], b: Mapping[str, Json]) -> list[str]:
+    """The fields in which two protocols, as plain data, differ."""
+    return [key for key in {**a, **b} if key not in TOLD and a.get(key) != b.get(key)]
+
+
+def require_same(a: Mapping[str, Json], b: Mapping[str, Json]) -> None:
+    """Raise UsageError, naming the fields that differ, unless scores of these protocols may be compared."""
+    if keys := differences(a, b):
+        words = ", ".join(f"{key} ({a.get(key)} and {b.get(key)})" for key in keys)
+        raise UsageError(f"scores of different protocols cannot be compared: {words}")

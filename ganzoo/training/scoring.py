@@ -1,0 +1,151 @@
+"""Scores of a run as it goes: which of its checkpoints is the best, and whether it is good enough to stop."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ganzoo.data.store import Store
+from ganzoo.data.stream import Stream
+from ganzoo.errors import UnknownNameError
+from ganzoo.files import replace_file
+from ganzoo.interfaces import Generator
+from ganzoo.plots import draw_curve
+from ganzoo.training.folder import SCORES
+from ganzoo.training.processes import Processes
+from ganzoo.variant import Json
+
+
+class Judge(Protocol):
+    """Whoever tells how good a generator is, in little time: ``ganzoo.Judge`` does.
+
+    Attributes:
+        names: Of the scores that it gives.
+    """
+
+    names: tuple[str, ...]
+
+    def prepare(self, data: Store | Stream) -> None:
+        """Look at the data, before training begins. Raises UsageError for data that it does not judge."""
+
+    def __call__(self, generator: Generator, data: Store | Stream) -> Mapping[str, float]:
+        """Scores by name, the same ones for the same weights."""
+
+    def describe(self) -> dict[str, Json]:
+        """By what it judges, as plain data."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a run is scored.
+
+    Attributes:
+        judge: By whom.
+        every: How often, in images; and once at the end.
+        by: Which score says what is best; lower is better.
+        until: Stop when it is as low as this.
+    """
+
+    judge: Judge
+    every: int
+    by: str = "fd"
+    until: float | None = None
+
+    def prepare(self, data: Store | Stream) -> None:
+        """See to it that this data can be scored so. Raises UsageError."""
+        if self.by not in self.judge.names:
+            raise UnknownNameError("score", self.by, self.judge.names)
+        self.judge.prepare(data)
+
+    def describe(self) -> dict[str, Json]:
+        """As plain data."""
+        return {"every": self.every, "by": self.by, "until": self.until, **self.judge.describe()}
+
+    def reached(self, rows: list[dict[str, float]]) -> bool:
+        """Whether the last of these scores is as good as was asked for."""
+        return self.until is not None and bool(rows) and rows[-1].get(self.by, math.inf) <= self.until
+
+
+class ScoreBook:
+    """The scores of one run.
+
+    Args:
+        scoring: How it is scored.
+        rows: What it holds of the run so far, the same in every process.
+        generator: Whose samples are judged.
+        data: What it is trained on.
+        processes: Of which the main one judges.
+    """
+
+    def __init__(
+        self,
+        scoring: Scoring,
+        rows: list[dict[str, float]],
+        *,
+        generator: Generator,
+        data: Store | Stream,
+        processes: Processes,
+    ) -> None:
+        self.scoring = scoring
+        self.rows = rows
+        self._judged = (generator, data)
+        self._processes = processes
+
+    def due(self, images: int) -> bool:
+        """Whether it is time for the next score."""
+        before = self.rows[-1]["images"] if self.rows else 0
+        return images // self.scoring.every > before // self.scoring.every
+
+    def take(self, images: int, seconds: float) -> dict[str, float]:
+        """Score the generator as it stands after ``images``, unless that has been done. Returns its scores by name."""
+        if not self.rows or self.rows[-1]["images"] != images:
+            found = self._processes.share(dict(self.scoring.judge(*self._judged)) if self._processes.is_main else None)
+            row: dict[str, float] = {"images": images, "seconds": round(seconds, 3), **found}
+            self.rows = [*self.rows, row]
+        return {name: value for name, value in self.rows[-1].items() if name not in ("images", "seconds")}
+
+    def write(self, folder: Path) -> None:
+        """Write them down. Raises OSError."""
+        with replace_file(folder / SCORES) as beside:
+            beside.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+
+    @property
+    def reached(self) -> bool:
+        """Whether training may stop."""
+        return self.scoring.reached(self.rows)
+
+    def describe(self) -> str:
+        """The last score, for people."""
+        by, last = self.scoring.by, self.rows[-1]
+        best = min(self.rows, key=lambda row: row[by])
+        words = f"{by} {last[by]:.3g} after {last['images']:,} images"
+        if self.reached:
+            return f"{words}: as good as was asked for"
+        return words if best is last else f"{words}; the best was {best[by]:.3g} after {best['images']:,}"
+
+    def plot(self, path: Path) -> None:
+        """Draw the scores over images, if matplotlib is there."""
+        by = self.scoring.by
+        draw_curve(path, [(row["images"], row[by]) for row in self.rows], x="images shown", y=by)
+
+
+def read_scores(folder: Path, images: float = math.inf) -> list[dict[str, float]]:
+    """The scores that a run has had, the first first, up to so many images. A line that was cut short ends them."""
+    try:
+        lines = (folder / SCORES).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+            if row["images"] > images:
+                break
+        except (ValueError, KeyError, TypeError):
+            break
+        rows.append(row)
+    return rows

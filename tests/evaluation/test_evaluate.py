@@ -1,0 +1,178 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganzoo
+from ganzoo.data.fashion_mnist import fashion_mnist_10k
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.evaluate import evaluate
+from ganzoo.evaluation.protocol import require_same
+from ganzoo.evaluation.scores import read_scores
+
+pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+
+TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return ganzoo.train("dcgan", options=TINY, images=64, device="cpu", out=out)
+
+
+def test_a_score_says_what_it_was_measured_by(run):
+    scores = evaluate(run.folder, samples=400)
+    assert scores.values["fd"] > 1
+    assert scores.values["coverage"] < 0.1
+    assert scores.values["class_distance"] > 0.1
+    protocol = scores.protocol
+    assert (protocol.extractor, protocol.data) == ("fashion-mnist-cnn", "fashion-mnist-10k")
+    assert (protocol.n_real, protocol.n_fake, protocol.seed) == (400, 400, 0)
+    assert len(protocol.extractor_sha256) == len(protocol.data_sha256) == 64
+    assert {"ganzoo", "torch", "torch-fidelity"} <= protocol.versions.keys()
+    assert evaluate(run.folder, samples=400).values == scores.values, "the same again, from the cache"
+
+
+def test_scores_of_each_protocol_stay_in_the_model_folder(run):
+    for samples in (300, 350, 300):
+        evaluate(run.folder, samples=samples)
+    rows = read_scores(run.folder / "model")
+    counts = [row["protocol"]["n_fake"] for row in rows]
+    assert sorted(counts) == sorted(set(counts))
+    assert {300, 350} <= set(counts)
+
+
+def test_samples_in_a_file_are_scored_as_they_are(tmp_path):
+    real = fashion_mnist_10k().samples[:2000].permute(0, 2, 3, 1).numpy()
+    np.savez(tmp_path / "real.npz", arr_0=real)
+    np.savez(tmp_path / "noise.npz", arr_0=np.random.default_rng(0).integers(0, 256, real.shape, np.uint8))
+    near, far = (evaluate(tmp_path / f"{n}.npz", data="fashion-mnist-10k", samples=2000) for n in ("real", "noise"))
+    assert near.values["fd"] * 20 < far.values["fd"]
+    assert near.values["precision"] > 0.9
+    with pytest.raises(UsageError, match="--data"):
+        evaluate(tmp_path / "real.npz")
+
+
+def test_scores_of_different_protocols_are_not_compared(run):
+    a, b = (evaluate(run.folder, samples=n).protocol.to_json() for n in (300, 350))
+    with pytest.raises(UsageError, match=r"n_fake \(300 and 350\)"):
+        require_same(a, b)
+    require_same(a, {**a, "versions": {"torch": "9"}})
+
+
+def test_too_few_samples_are_refused(run):
+    with pytest.raises(UsageError, match="too few"):
+        evaluate(run.folder, samples=50)
+
+
+def test_what_a_model_folder_names_is_not_imported(run, tmp_path):
+    import shutil
+    import sys
+
+    shutil.copytree(run.folder / "model", tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    config["training"]["data"] = "evil:data"
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    sys.path.insert(0, str(tmp_path))
+    try:
+        with pytest.raises(UsageError, match="--data"):
+            evaluate(tmp_path / "model")
+    finally:
+        sys.path.remove(str(tmp_path))
+
+
+def test_wrong_shapes_and_names(run, tmp_path):
+    np.savez(tmp_path / "colour.npz", arr_0=np.zeros((300, 32, 32, 3), np.uint8))
+    with pytest.raises(UsageError, match="the samples are of 3x32x32"):
+        evaluate(tmp_path / "colour.npz", data="fashion-mnist-10k")
+    with pytest.raises(UsageError, match="did you mean fashion-mnist-cnn"):
+        evaluate(run.folder, extractor="fashion-mnst-cnn")
+
+
+HALVES = """
+import ganzoo
+
+def half(first):
+    def dataset(resolution=None, progress=None):
+        from dataclasses import replace
+        from ganzoo.data.fashion_mnist import fashion_mnist_10k
+        whole = fashion_mnist_10k()
+        return replace(whole, name=f"half-{first}", samples=whole.samples[first::2], labels=whole.labels[first::2])
+    return dataset
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("dataset", "even", half(0))
+    registry.add("dataset", "odd", half(1))
+"""
+
+
+@pytest.fixture
+def halves(load_plugins, plugin_distribution):
+    load_plugins(plugin_distribution("halves", entry_points={"halves": "halves"}, modules={"halves.py": HALVES}))
+
+
+def test_held_out_data_says_how_near_is_near_enough_and_whether_a_model_copies(halves, tmp_path):
+    run = ganzoo.train("dcgan", data="even", options=TINY, images=64, device="cpu", out=tmp_path / "run")
+    scores = evaluate(run.folder, data="odd", samples=1000, neighbours=tmp_path / "near.png")
+    assert scores.values["fd_train"] < 1
+    assert scores.values["rfd"] == pytest.approx(scores.values["fd"] / scores.values["fd_train"])
+    assert scores.values["rfd"] > 10
+    assert scores.values["copying"] < 0.2, "what it makes is near to nothing"
+    assert (scores.protocol.train, scores.protocol.data) == ("half-0", "half-1")
+    sheet = np.asarray(Image.open(tmp_path / "near.png"))
+    assert sheet.shape == (12 * 28, 9 * 28)
+    real = {p.tobytes() for p in fashion_mnist_10k().samples[0::2].numpy()}
+    assert all(sheet[r * 28 : r * 28 + 28, c * 28 : c * 28 + 28].tobytes() in real for r in range(12) for c in range(2, 9))
+
+
+def test_what_is_compared_with_its_own_training_data_has_neighbours_there(run, tmp_path):
+    scores = evaluate(run.folder, samples=300, neighbours=tmp_path / "near.png")
+    assert (tmp_path / "near.png").exists()
+    assert "copying" not in scores.values
+    assert scores.protocol.train == ""
+
+
+def test_neighbours_need_training_data(tmp_path):
+    np.savez(tmp_path / "samples.npz", arr_0=np.zeros((300, 28, 28, 1), np.uint8))
+    with pytest.raises(UsageError, match="training data"):
+        evaluate(tmp_path / "samples.npz", data="fashion-mnist-10k", neighbours=tmp_path / "near.png")
+
+
+def test_a_model_and_a_file_of_its_samples_have_the_same_scores(run, tmp_path):
+    from ganzoo.sampling import sample_to
+
+    generator = ganzoo.load(run.folder)
+    sample_to(tmp_path / "samples.npz", generator, range(400), drawn=True)
+    values = evaluate(run.folder, samples=400).values
+    assert evaluate(tmp_path / "samples.npz", data="fashion-mnist-10k", samples=400).values == pytest.approx(values, rel=1e-6)
+
+
+def test_a_plugin_brings_an_extractor_of_its_own(load_plugins, plugin_distribution, run):
+    module = """
+import ganzoo
+import torch
+
+class Means(ganzoo.Extractor):
+    name, sha256, resize = "means", "0" * 64, "none"
+
+    def features(self, pictures):
+        return pictures.unflatten(3, (4, 7)).mean((2, 4)).flatten(1)
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("extractor", "means", Means)
+"""
+    load_plugins(plugin_distribution("judges", entry_points={"judges": "judges"}, modules={"judges.py": module}))
+    scores = evaluate(run.folder, samples=100, extractor="means")
+    assert scores.protocol.extractor == "means"
+    assert torch.isfinite(torch.tensor(list(scores.values.values()))).all()

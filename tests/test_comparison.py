@@ -1,0 +1,77 @@
+import json
+import math
+
+import pytest
+
+from ganzoo.comparison import Contender, compare, interval, read_results
+from ganzoo.errors import UnknownNameError
+from ganzoo.training.config import Budget
+
+pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def test_an_interval_is_students():
+    assert interval([1.0, 2.0, 3.0]) == pytest.approx((2.0, 4.303 / math.sqrt(3)), rel=1e-3)
+    assert interval([5.0]) == (5.0, math.inf)
+
+
+def test_contenders_are_written_as_they_are_read():
+    assert [str(Contender.parse(text)) for text in ("dcgan", "dcgan@paper", "dcgan@default")] == [
+        "dcgan",
+        "dcgan@paper",
+        "dcgan",
+    ]
+
+
+def test_a_comparison_goes_on_where_it_was_and_grows(tmp_path):
+    contenders = [Contender("mlp"), Contender("mlp", "keras")]
+    begun = []
+
+    def run(seeds):
+        begun.clear()
+        return compare(
+            contenders,
+            out=tmp_path,
+            budget=Budget(images=640),
+            samples=300,
+            seeds=seeds,
+            device="cpu",
+            beginning=lambda contender, seed: begun.append((str(contender), seed)),
+        )
+
+    first = run(1)
+    assert begun == [("mlp", 0), ("mlp@keras", 0)]
+    assert all(math.isfinite(r.scores["fd"]) for r in first)
+    assert first[0].scores != first[1].scores
+    stamps = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("metrics.json*")}
+    second = run(2)
+    assert [r for r in second if r.seed == 0] == first
+    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps, "what is done is not done again"
+    assert len(read_results(tmp_path)) == 4
+    assert (tmp_path / "mlp@keras" / "seed-1" / "model").is_dir()
+
+
+def test_wrong_names_are_told_before_anything_is_trained(tmp_path):
+    with pytest.raises(UnknownNameError, match="papier"):
+        compare([Contender("mlp"), Contender("mlp", "papier")], out=tmp_path / "out", budget=Budget(images=64))
+    with pytest.raises(UnknownNameError, match="fashion-mnst"):
+        compare([Contender("mlp")], out=tmp_path / "out", budget=Budget(images=64), real="fashion-mnst")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command(run_ganzoo, tmp_path):
+    words = ("compare", "mlp", "mlp@keras", "--images", "640", "--seeds", "2", "--samples", "300", "--device", "cpu")
+    result = run_ganzoo(*words)
+    assert result.returncode == 0, result.stderr
+    mlp, keras = result.stdout.splitlines()
+    assert mlp.split()[:2] == ["mlp", "2"]
+    assert "±" in keras
+    assert "300 samples of each against 300 of fashion-mnist-10k, by fashion-mnist-cnn" in result.stderr
+    rows = json.loads(run_ganzoo(*words, "--json").stdout)
+    assert [(row["contender"], row["seed"]) for row in rows] == [("mlp", 0), ("mlp@keras", 0), ("mlp", 1), ("mlp@keras", 1)]
+    assert run_ganzoo("compare", "mlp", "mlp@default").returncode == 2
