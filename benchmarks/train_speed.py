@@ -12,7 +12,6 @@ process in which only one of them runs.
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import platform
 import resource
@@ -21,13 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ganzoo import plugins
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
@@ -96,7 +93,7 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
             progress=context.images / 4_000_000,
         )
         parts = (run.trainer, feed, run.ema, monitor, Clock(LONG, stop), context)
-        run_loop(*parts, settings=run.config.loop, checkpoint=lambda: True)
+        run_loop(*parts, settings=run.config.loop, checkpoint=lambda: True, score=lambda: False)
 
     return block
 
@@ -144,67 +141,13 @@ def bare(variant: str, options: dict[str, Any], precision: torch.dtype) -> Block
 
 
 def tutorial(variant: str, options: dict[str, Any]) -> Block:
-    """The loop of the tutorials: a DataLoader with torchvision's transforms, eager float32, losses read at every step."""
+    """The loop of the tutorials, on the pictures that ship."""
     from PIL import Image
-    from torchvision import transforms
+    from tutorials import tutorial_loop
 
     networks = prepared(variant, options).networks
-    device = choose_device()
-    generator = networks["generator"].to(memory_format=torch.contiguous_format)
-    discriminator = networks["discriminator"].to(memory_format=torch.contiguous_format)
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
     pictures = [Image.fromarray(picture[0].numpy()) for picture in fashion_mnist_10k().samples]
-
-    class Pictures(torch.utils.data.Dataset[Tensor]):
-        def __len__(self) -> int:
-            return len(pictures)
-
-        def __getitem__(self, index: int) -> Tensor:
-            return transform(pictures[index])  # type: ignore[no-any-return]
-
-    loader = torch.utils.data.DataLoader(Pictures(), BATCH, shuffle=True, drop_last=True)
-    batches: Iterator[Tensor] = itertools.chain.from_iterable(loader for _ in itertools.count())
-    g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    one, zero = torch.ones(BATCH, device=device), torch.zeros(BATCH, device=device)
-    latent_shape: tuple[int, ...] = generator.latent_shape  # type: ignore[assignment]
-
-    def adversarial_step(reals: Tensor) -> None:
-        fakes = generator(torch.randn(BATCH, *latent_shape, device=device))
-        g_optimizer.zero_grad()
-        g_loss = binary_cross_entropy_with_logits(discriminator(fakes), one)
-        g_loss.backward()
-        g_optimizer.step()
-        d_optimizer.zero_grad()
-        d_loss = binary_cross_entropy_with_logits(discriminator(reals), one)
-        d_loss = d_loss + binary_cross_entropy_with_logits(discriminator(fakes.detach()), zero)
-        d_loss.backward()
-        d_optimizer.step()
-        _ = d_loss.item(), g_loss.item()
-
-    def wasserstein_step(reals: Tensor) -> None:
-        latents = torch.randn(BATCH, *latent_shape, device=device)
-        fakes = generator(latents)
-        d_optimizer.zero_grad()
-        mixed = torch.lerp(reals, fakes.detach(), torch.rand(BATCH, 1, 1, 1, device=device)).requires_grad_(True)
-        gradients = torch.autograd.grad(discriminator(mixed), mixed, one, create_graph=True)[0]
-        penalty = ((gradients.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
-        d_loss = discriminator(fakes.detach()).mean() - discriminator(reals).mean() + 10 * penalty
-        d_loss.backward()
-        d_optimizer.step()
-        g_optimizer.zero_grad()
-        g_loss = -discriminator(generator(latents)).mean()
-        g_loss.backward()
-        g_optimizer.step()
-        _ = d_loss.item(), g_loss.item()
-
-    step = wasserstein_step if variant == "wgan-gp" else adversarial_step
-
-    def block(steps: int) -> None:
-        for _ in range(steps):
-            step(next(batches).to(device))
-
-    return block
+    return tutorial_loop(networks, pictures, batch_size=BATCH, device=choose_device(), wasserstein=variant == "wgan-gp")
 
 
 def contenders(variant: str) -> dict[str, Callable[[], Block]]:
