@@ -8,7 +8,10 @@ from torch.nn.functional import interpolate
 
 from ganzoo.errors import DataError, UnknownNameError
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE, load_packaged
-from ganzoo.evaluation.extractors import BACKBONES, Extractor, digest
+from ganzoo.evaluation.extractors import Extractor, digest
+
+BACKBONES = "timm:"
+"""What their names begin with."""
 
 
 class TimmExtractor(Extractor):

@@ -13,8 +13,9 @@ from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.errors import UnknownNameError, UsageError
-from ganzoo.evaluation.extractors import Extractor, default_extractor, find_extractor
+from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import Batches, Progress, features_of, features_of_real
+from ganzoo.evaluation.find import default_extractor, find_extractor
 from ganzoo.evaluation.measures import MEASURES, class_distance, copying, frechet, measure
 from ganzoo.evaluation.neighbours import write_neighbours
 from ganzoo.evaluation.protocol import Protocol, versions

@@ -1,18 +1,11 @@
-"""Feature extractors: frozen networks between whose features distances are taken, found by name."""
+"""What a feature extractor is: a frozen network between whose features distances are taken."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 from torch import Tensor, nn
-
-from ganzoo.errors import PluginError
-from ganzoo.registry import Registry
-
-BACKBONES = "timm:"
-"""What names of timm's backbones begin with."""
 
 
 class Extractor(nn.Module, ABC):
@@ -50,26 +43,3 @@ def digest(network: nn.Module) -> str:
         found.update(name.encode())
         found.update(tensor.detach().cpu().contiguous().numpy().data)
     return found.hexdigest()
-
-
-def default_extractor(sample_shape: Sequence[int]) -> str:
-    """The name of the extractor for pictures of this shape, where none is asked for."""
-    return "fashion-mnist-cnn" if tuple(sample_shape) == (1, 28, 28) else "inception"
-
-
-def find_extractor(registry: Registry, name: str) -> Extractor:
-    """The extractor of that name, frozen: a registered one, or ``timm:NAME``.
-
-    Raises:
-        UnknownNameError: No such extractor.
-        PluginError: It is not one.
-        UsageError, DataError: Its weights, or a package that it needs, are not there.
-    """
-    if name.startswith(BACKBONES):
-        from ganzoo.evaluation.backbones import TimmExtractor
-
-        return TimmExtractor(name.removeprefix(BACKBONES))
-    made = registry.resolve("extractor", name)()
-    if not isinstance(made, Extractor):
-        raise PluginError(f"the extractor {name!r} is a {type(made).__name__}, not a ganzoo.Extractor")
-    return made.eval().requires_grad_(False)

@@ -11,8 +11,9 @@ from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.extractors import Extractor, default_extractor, find_extractor
+from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import features_of, features_of_real
+from ganzoo.evaluation.find import default_extractor, find_extractor
 from ganzoo.evaluation.measures import measure
 from ganzoo.interfaces import Generator
 from ganzoo.variant import Json

@@ -6,7 +6,8 @@ from ganzoo import plugins
 from ganzoo.errors import DataError, PluginError, UnknownNameError, UsageError
 from ganzoo.evaluation.backbones import TimmExtractor
 from ganzoo.evaluation.efficientnet_lite0 import FILE, PACKAGE
-from ganzoo.evaluation.extractors import digest, find_extractor
+from ganzoo.evaluation.extractors import digest
+from ganzoo.evaluation.find import find_extractor
 
 
 @pytest.fixture
