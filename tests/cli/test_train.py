@@ -145,6 +145,10 @@ REFUSED = {
     "tracker": (["dcgan", "--log", "tensorbord"], 2, "tensorboard"),
     "precision": (["dcgan", "--precision", "fp16"], 2, "bf16"),
     "accumulate": (["dcgan", "-o", "accumulate=7"], 2, "accumulate=7"),
+    "until": (["dcgan", "--until", "kid"], 2, "kid=0.02"),
+    "until nothing": (["dcgan", "--until", "kid=nan"], 2, "kid=0.02"),
+    "until what": (["dcgan", "--until", "fed=1"], 2, "did you mean fd"),
+    "until and never": (["dcgan", "--until", "fd=1", "--score-every", "never"], 2, "--score-every never"),
     "negative seed": (["dcgan", "--seed", "-1"], 2, "--seed"),
 }
 
@@ -187,3 +191,26 @@ def test_help_explains_the_forms_of_data(run_ganzoo):
     text = run_ganzoo("train", "--help").stdout
     for form in ("fashion-mnist-10k", ".zip", "npz", "torch/cifar10", "ubyte", "--dry-run", "Examples:"):
         assert form in text
+
+
+def test_only_long_runs_are_scored_unasked():
+    from ganzoo.cli.train import choose_scoring, is_long
+    from ganzoo.training.config import Budget
+
+    assert [is_long(b) for b in (Budget(seconds=240), Budget(seconds=900), Budget(images=10**6))] == [False, True, False]
+    assert is_long(Budget(images=5_000_000))
+    assert not is_long(Budget(seconds=240, images=10**9))
+    assert choose_scoring(None, None) is choose_scoring("never", None) is None
+    assert choose_scoring("50k", None).every == 50_000
+    scoring = choose_scoring(None, "kid=0.02")
+    assert (scoring.by, scoring.until) == ("kid", 0.02)
+
+
+def test_a_run_that_is_scored_says_so_and_stops(run_ganzoo, tmp_path):
+    pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+    small = ["-o", "generator.width=4", "-o", "discriminator.width=4"]
+    words = ("train", "dcgan", *small, "--images", "20k", "--score-every", "640", "--until", "fd=1000", "--out", "run")
+    result = run_ganzoo(*words, env={"GANZOO_CACHE": str(tmp_path / "cache")})
+    assert result.returncode == 0, result.stderr
+    assert "after 640 images: as good as was asked for" in result.stderr
+    assert (tmp_path / "run" / "scores.jsonl").exists()
