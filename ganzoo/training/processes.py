@@ -31,6 +31,8 @@ def _together(exchange: Callable[P, T]) -> Callable[P, T]:
     def guarded(*arguments: P.args, **named: P.kwargs) -> T:
         try:
             return exchange(*arguments, **named)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             raise TrainingError("another process of this run has ended", hint="see what it said") from error
 

@@ -121,7 +121,8 @@ class ScoreBook:
     def describe(self) -> str:
         """The last score, for people."""
         by, last = self.scoring.by, self.rows[-1]
-        best = min(self.rows, key=lambda row: row[by])
+        # Rows of a judge that the run had before may lack this score.
+        best = min(self.rows, key=lambda row: row.get(by, math.inf))
         words = f"{by} {last[by]:.3g} after {last['images']:,} images"
         if self.reached:
             return f"{words}: as good as was asked for"
@@ -130,7 +131,7 @@ class ScoreBook:
     def plot(self, path: Path) -> None:
         """Draw the scores over images, if matplotlib is there."""
         by = self.scoring.by
-        draw_curve(path, [(row["images"], row[by]) for row in self.rows], x="images shown", y=by)
+        draw_curve(path, [(row["images"], row[by]) for row in self.rows if by in row], x="images shown", y=by)
 
 
 def read_scores(folder: Path, images: float = math.inf) -> list[dict[str, float]]:
