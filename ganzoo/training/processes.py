@@ -153,6 +153,9 @@ def join(device: str = "auto") -> Processes:
     kind, _, number = device.partition(":")
     if number:
         raise UsageError(f"--device {device}: {count} processes share the devices of their machine", hint=f"--device {kind}")
+    # Its functions keep the group of processes that exists when they are imported (torch.optim imports them late), so
+    # that the group's threads would outlive its end and now and then abort the interpreter's.
+    import torch.distributed.nn.functional  # noqa: F401
     from accelerate import PartialState
 
     where = choose_device(kind)

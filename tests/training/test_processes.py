@@ -61,6 +61,32 @@ def test_two_processes_compute_what_one_does(tmp_path, variant):
             assert error < 1e-5, (name, float(error))
 
 
+ENDS = """
+import atexit, pathlib
+
+def left():
+    threads = [(path / "comm").read_text().strip() for path in pathlib.Path("/proc/self/task").iterdir()]
+    print("left over:", [name for name in threads if "gloo" in name])
+
+atexit.register(left)
+import torch
+from ganzoo.training.processes import join
+processes = join("cpu")
+torch.optim.Adam([torch.ones(1, requires_grad=True)])
+processes.meet()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the names of threads from /proc")
+def test_no_thread_outlives_the_group(tmp_path):
+    (tmp_path / "ends.py").write_text(ENDS)
+    many = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(tmp_path / "ends.py")]
+    done = subprocess.run([sys.executable, *many], capture_output=True, text=True, check=False, timeout=120, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("left over: []") == 2, done.stdout
+
+
 @pytest.mark.slow
 def test_a_run_of_one_process_goes_on_in_two(tmp_path):
     """And the second one needs no file: rank 0 alone reads and writes."""
