@@ -25,7 +25,7 @@ VARIANT = Variant(
                 "betas": [0.0, 0.99],
                 "batch_size": 64,
                 "images": 250_000,
-                "ema_images": 10_000,
+                "ema_images": 100_000,
                 "lr_decay_from": 0.5,
                 "lr_final": 0.0,
             },
