@@ -15,6 +15,8 @@ _PUBLIC = {
     "Preset": "ganzoo.variant",
     "Variant": "ganzoo.variant",
     "GanzooError": "ganzoo.errors",
+    "HubError": "ganzoo.errors",
+    "ModelError": "ganzoo.errors",
     "UsageError": "ganzoo.errors",
     "Generator": "ganzoo.interfaces",
     "Discriminator": "ganzoo.interfaces",
@@ -29,7 +31,8 @@ _PUBLIC = {
     "LogitHead": "ganzoo.layers",
     "Registrar": "ganzoo.registry",
     "Store": "ganzoo.data.store",
-    "load": "ganzoo.pretrained",
+    "load": "ganzoo.hub.load",
+    "load_discriminator": "ganzoo.hub.load",
     "list_variants": "ganzoo.plugins",
     "train": "ganzoo.training.run",
     "evaluate": "ganzoo.evaluation.evaluate",
@@ -43,11 +46,15 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from ganzoo.data.store import Store as Store
     from ganzoo.errors import GanzooError as GanzooError
+    from ganzoo.errors import HubError as HubError
+    from ganzoo.errors import ModelError as ModelError
     from ganzoo.errors import UsageError as UsageError
     from ganzoo.evaluation.evaluate import evaluate as evaluate
     from ganzoo.evaluation.extractors import Extractor as Extractor
     from ganzoo.evaluation.judge import Judge as Judge
     from ganzoo.hookspecs import hookimpl as hookimpl
+    from ganzoo.hub.load import load as load
+    from ganzoo.hub.load import load_discriminator as load_discriminator
     from ganzoo.interfaces import Critique as Critique
     from ganzoo.interfaces import Discriminator as Discriminator
     from ganzoo.interfaces import Generator as Generator
@@ -57,7 +64,6 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Trainer as Trainer
     from ganzoo.layers import LogitHead as LogitHead
     from ganzoo.plugins import list_variants as list_variants
-    from ganzoo.pretrained import load as load
     from ganzoo.registry import Registrar as Registrar
     from ganzoo.training.optimizers import create_optimizer as create_optimizer
     from ganzoo.training.run import train as train

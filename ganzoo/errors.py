@@ -55,6 +55,10 @@ class ModelError(GanzooError):
     """A model folder that is missing, damaged, or needs a plugin that is not there."""
 
 
+class HubError(GanzooError):
+    """The Hugging Face Hub cannot be reached, has no such model, or does not let this account do it."""
+
+
 class PluginError(GanzooError):
     """A plugin, or a component that a plugin registered, does not work."""
 

@@ -52,7 +52,7 @@ def test_the_wheel_carries_everything(installed):
         "ganzoo/model_cards/README.md",
         "ganzoo_mlp/networks.py",
         "ganzoo_dcgan/networks.py",
-        "ganzoo_wgan_gp/networks.py",
+        "ganzoo_wgan_gp/__init__.py",
     ):
         assert (installed / path).is_file(), path
     assert {p.name.split("-")[0] for p in installed.iterdir()} == {"ganzoo", "ganzoo_mlp", "ganzoo_dcgan", "ganzoo_wgan_gp"}

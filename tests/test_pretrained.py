@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 import ganzoo
 from ganzoo import plugins
 from ganzoo.errors import ModelError, UnknownNameError
-from ganzoo.pretrained import MAX_CONFIG_BYTES, find, read_config
+from ganzoo.model_folder import MAX_JSON_BYTES, find, read_config
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_what_is_not_a_configuration(model, text):
 
 def test_an_endless_configuration_is_not_read(model):
     with (model / "config.json").open("a") as file:
-        file.write(" " * MAX_CONFIG_BYTES)
+        file.write(" " * MAX_JSON_BYTES)
     with pytest.raises(ModelError, match="larger than"):
         read_config(model)
 

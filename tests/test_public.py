@@ -14,11 +14,12 @@ SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
     ["errors", "files", "layers", "plots"],
     ["variant", "interfaces"],
-    ["registry", "hookspecs", "losses", "penalties", "data"],
+    ["registry", "hookspecs", "losses", "penalties", "data", "model_folder"],
     ["standard", "factory"],
     ["plugins", "pretrained", "sampling"],
+    ["hub"],
     ["training", "evaluation"],
-    ["hub", "comparison"],
+    ["comparison"],
     ["testing", "cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

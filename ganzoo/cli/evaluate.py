@@ -27,9 +27,9 @@ Scores:
                        like new data, near 1 copies
 
 \b
-The last two need training data that is known and is not what --data names. Scores of a model go into metrics.json in its
-folder, with their protocol: extractor, data, hashes, how many of each, seed, versions. Compare scores of one protocol
-only. Needs: pip install 'ganzoo[evaluation]'
+The last two need training data that is known and is not what --data names. Scores of a model of your own go into
+metrics.json in its folder, with their protocol: extractor, data, hashes, how many of each, seed, versions. Compare scores
+of one protocol only. Needs: pip install 'ganzoo[evaluation]'
 """
 
 
@@ -63,7 +63,7 @@ def evaluate(
     neighbours: Path | None,
     as_json: bool,
 ) -> None:
-    """Score MODEL: a model folder, the folder of a run, or an NPZ file of samples."""
+    """Score MODEL: one that ships, a folder of a model or a run, user/repo[@revision] on the Hub, or an NPZ of samples."""
     from ganzoo.cli.progress import counting
     from ganzoo.evaluation import evaluate as evaluation
     from ganzoo.training.precision import choose_device

@@ -13,6 +13,7 @@ from ganzoo.errors import UsageError
 
 EPILOG = """\b
 Examples:
+  ganzoo sample dcgan-fashion-mnist
   ganzoo sample runs/dcgan-fashion-mnist-10k --seeds 0-63 -o grid.png
   ganzoo sample runs/dcgan-fashion-mnist-10k/model --seeds 7,11,100-199 -o pictures/
   ganzoo sample runs/dcgan-fashion-mnist-10k --seeds 0-49999 -o samples.npz
@@ -37,14 +38,14 @@ MAX_SEEDS = 100_000_000
 @click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 def sample(model: str, seeds: str, output: Path, label: int | None, truncation: float | None, device: str) -> None:
-    """Draw samples from MODEL: a model folder, or the folder of a run.
+    """Draw samples from MODEL: one that ships, a folder of a model or a run, or user/repo[@revision] on the Hub.
 
     A seed gives the same picture whatever the other seeds are.
     """
     chosen = parse_seeds(seeds)
 
     from ganzoo.cli.progress import counting
-    from ganzoo.pretrained import load
+    from ganzoo.hub.load import load
     from ganzoo.sampling import can_be_drawn, sample_to
     from ganzoo.training.precision import choose_device
 

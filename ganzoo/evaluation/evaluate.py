@@ -20,7 +20,9 @@ from ganzoo.evaluation.measures import MEASURES, class_distance, copying, freche
 from ganzoo.evaluation.neighbours import write_neighbours
 from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
-from ganzoo.pretrained import find, load, read_config
+from ganzoo.hub.find import find
+from ganzoo.hub.load import load
+from ganzoo.model_folder import read_config
 from ganzoo.registry import Registry
 from ganzoo.sampling import can_be_drawn
 
@@ -42,10 +44,10 @@ def evaluate(
 ) -> Scores:
     """Score a model: ``ganzoo.evaluate("runs/dcgan", data="fashion-mnist-10k").values["fd"]``.
 
-    Scores also go into the model folder, to its ``metrics.json``, beside those of other protocols.
+    Scores also go into the model folder, to its ``metrics.json``, beside those of other protocols, if that is your own.
 
     Args:
-        source: A model folder, the folder of a run, or an NPZ or NPY file of samples.
+        source: Whatever :func:`ganzoo.load` takes, or an NPZ or NPY file of samples.
         data: The real samples to compare with, held-out ones at best, in any form that ``ganzoo train --data`` takes; by
             default those that the model was trained on.
         extractor: Whose features: ``fashion-mnist-cnn``, ``timm:NAME``, ``inception``, or one that a plugin registers; by
@@ -59,12 +61,12 @@ def evaluate(
 
     Raises:
         UsageError: Samples that are no pictures, too few of them for a measure, or an unknown name.
-        DataError, ModelError: Data, weights or a model that cannot be read.
+        DataError, ModelError, HubError: Data, weights or a model that cannot be read.
     """
     if unknown := [name for name in measures if name not in ALL_MEASURES]:
         raise UnknownNameError("measure", unknown[0], ALL_MEASURES)
     registry = plugins.load().registry
-    drawn = _samples_of(Path(source), samples, seed, device)
+    drawn = _samples_of(source, samples, seed, device)
     # A name in a model folder is a stranger's word: it is looked up, and never imported or opened.
     trained_on = drawn.trained_on if registry.find("dataset", drawn.trained_on) else None
     name = data or trained_on
@@ -120,7 +122,7 @@ class _Drawn:
 
     Attributes:
         trained_on: What the model folder says.
-        folder: The model folder, if it is one.
+        folder: The model folder that scores are written to, if it is the user's own.
     """
 
     shape: tuple[int, ...]
@@ -130,23 +132,23 @@ class _Drawn:
     folder: Path | None = None
 
 
-def _samples_of(path: Path, samples: int, seed: int, device: str | torch.device) -> _Drawn:
-    if path.suffix.lower() in (".npz", ".npy"):
-        store = _pictures(plugins.load().registry, str(path), None)
+def _samples_of(source: str | Path, samples: int, seed: int, device: str | torch.device) -> _Drawn:
+    if Path(source).suffix.lower() in (".npz", ".npy"):
+        store = _pictures(plugins.load().registry, str(source), None)
         count = min(samples, len(store))
         return _Drawn(store.sample_shape, count, lambda start, stop: store.batch(torch.arange(start, stop))[0])
-    folder = find(path)
-    config = read_config(folder)
+    found = find(source)
+    config = read_config(found.folder)
     if not can_be_drawn(config.sample_shape, config.value_range):
-        raise UsageError(f"the samples of {str(path)!r} are no pictures, and only pictures can be scored")
-    generator = load(folder, device=device)
+        raise UsageError(f"the samples of {str(source)!r} are no pictures, and only pictures can be scored")
+    generator = load(found.folder, device=device)
     trained_on = config.training.get("data")
     return _Drawn(
         config.sample_shape,
         samples,
         lambda start, stop: generator.sample(range(seed + start, seed + stop)),
         trained_on if isinstance(trained_on, str) else "",
-        folder,
+        found.folder if found.own else None,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,7 @@ from typing import Any
 
 from ganzoo.evaluation.protocol import Protocol, differences
 from ganzoo.files import write_json
-from ganzoo.variant import Json
-
-FILE = "metrics.json"
-MAX_BYTES = 1 << 20
+from ganzoo.model_folder import SCORES, read_scores
 
 
 @dataclass(frozen=True)
@@ -40,15 +36,4 @@ def write_scores(folder: Path, scores: Scores) -> None:
     """Put scores beside those of other protocols in a model folder, in place of any of the same."""
     row = scores.to_json()
     kept = [other for other in read_scores(folder) if differences(other["protocol"], row["protocol"])]
-    write_json(folder / FILE, [*kept, row])
-
-
-def read_scores(folder: Path) -> list[dict[str, dict[str, Json]]]:
-    """The scores in a model folder, with their protocols; none if there is no such file, or none that can be understood."""
-    try:
-        with (folder / FILE).open("rb") as file:
-            rows = json.loads(file.read(MAX_BYTES).decode("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return []
-    rows = rows if isinstance(rows, list) else []
-    return [r for r in rows if isinstance(r, dict) and all(isinstance(r.get(k), dict) for k in ("scores", "protocol"))]
+    write_json(folder / SCORES, [*kept, row])

@@ -19,11 +19,14 @@ from ganzoo.data.stream import Stream
 from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
 from ganzoo.factory import build_networks, count_parameters
 from ganzoo.interfaces import Generator, Trainer
-from ganzoo.pretrained import FORMAT, ModelConfig, make_config, tensors_of
+from ganzoo.model_folder import FORMAT, ModelConfig, make_config
+from ganzoo.pretrained import tensors_of
 from ganzoo.registry import Origin
+from ganzoo.training.command import command_of, shareable
 from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
+from ganzoo.training.hardware import hardware
 from ganzoo.training.loop import Outcome, blaming, stream
 from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
@@ -133,7 +136,7 @@ def prepare(
     folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
     prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, trackers, scoring)
     try:
-        describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False))
+        describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False), previewed=1)
     except ModelError as error:
         raise UsageError(f"a model of this could not be saved: {error.message}") from error
     return prepared
@@ -181,12 +184,15 @@ def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.
     return chosen
 
 
-def describe_model(prepared: Prepared, outcome: Outcome, scored: Mapping[str, Json] | None = None) -> ModelConfig:
+def describe_model(
+    prepared: Prepared, outcome: Outcome, *, previewed: int, scored: Mapping[str, Json] | None = None
+) -> ModelConfig:
     """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there.
 
     Args:
         prepared: The run.
         outcome: How it ended.
+        previewed: Samples on the sheet that lies in the folder.
         scored: The score for which these weights were chosen out of those that the run went through.
     """
     config, store = prepared.config, prepared.store
@@ -197,12 +203,15 @@ def describe_model(prepared: Prepared, outcome: Outcome, scored: Mapping[str, Js
         "images": outcome.images,
         "seconds": round(outcome.seconds, 1),
         "interrupted": outcome.interrupted,
+        "command": command_of(config),
         "device": prepared.processes.device.type,
+        "hardware": hardware(prepared.processes.device),
         "processes": prepared.processes.count,
         "torch": torch.__version__,
         "dataset": store.describe(),
         **({"scored": dict(scored)} if scored else {}),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
+        "data": shareable(config.data),
     }
     return make_config(
         {
@@ -225,6 +234,7 @@ def describe_model(prepared: Prepared, outcome: Outcome, scored: Mapping[str, Js
             "class_names": store.class_names,
             "value_range": store.value_range,
             "training": training,
+            "samples": {"first": 0, "count": previewed} if type(prepared.trainer).preview is Trainer.preview else None,
         }
     )
 

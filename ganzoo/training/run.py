@@ -243,8 +243,9 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         with writing(path, "make room; the same command then goes on from its last checkpoint"):
             checkpoints.save(snapshot(), scores)
             best = _take_best(checkpoints, prepared) if book else None
+            model = describe_model(prepared, outcome, previewed=len(draw.reals), scored=best)
             with replace_folder(path / "model") as beside:
-                save(beside, describe_model(prepared, outcome, best), prepared.ema.networks)
+                save(beside, model, prepared.ema.networks)
                 samples /= write_preview(beside / "samples", draw(), drawn=draw.drawn).name
             if book:
                 book.plot(path / CURVE)

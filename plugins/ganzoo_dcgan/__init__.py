@@ -14,7 +14,7 @@ VARIANT = Variant(
     generator="dcgan",
     discriminator="dcgan",
     loss="relativistic",
-    penalties={"finite-difference": {"weight": 0.2}},
+    penalties={"finite-difference": {"weight": 0.4}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",
@@ -22,9 +22,6 @@ VARIANT = Variant(
                 "generator.latent_dim": 64,
                 "generator.width": 32,
                 "discriminator.width": 32,
-                "generator.base_convs": 1,
-                "discriminator.norm": "none",
-                "discriminator.base_convs": 1,
                 "lr": 1e-3,
                 "betas": [0.0, 0.99],
                 "batch_size": 64,

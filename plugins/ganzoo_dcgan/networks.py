@@ -1,7 +1,12 @@
-"""DCGAN's networks, for any number of channels and every square resolution that halves evenly down to 4 to 7 pixels."""
+"""Convolutional networks for any number of channels and any square resolution from 6 pixels on.
+
+A resolution is halved, rounding up, until 4 or 3 is reached: 64, 32, 16, 8, 4 as in the DCGAN paper; 28, 14, 7, 4, where
+what is doubled from 4 is cut to 7, as in the MNIST code of WGAN-GP's authors.
+"""
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -9,18 +14,21 @@ from torch import Tensor, nn
 
 from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
-Depth = Annotated[int, Field(ge=0, le=16)]
+KernelSize = Annotated[int, Field(ge=3, le=9)]
+Norm = Literal["batch", "none"]
 
 
 class DCGANGenerator(Generator):
     """A small map of many channels, doubled in size and halved in channels until it is a picture in [-1, 1].
 
     Args:
-        sample_shape: ``(C, R, R)``; R is 4 to 7 times a power of two from 2 on.
+        sample_shape: ``(C, R, R)``, R from 6 on.
         value_range: Of the samples; pictures are bounded.
         latent_dim: Length of a latent.
         width: Channels at half the resolution; twice as many at each halving below, to 8 times at most.
-        base_convs: 3x3 convolutions at the smallest map, before it is first doubled. The paper has none.
+        kernel_size: Of every convolution, 3 to 9.
+        norm: Batch norm after all layers but the last, or none.
+        output: ``tanh`` to [-1, 1], or ``sigmoid`` to [0, 1], then moved to [-1, 1].
         init_std: Draw weights from N(0, this), as the paper does, instead of torch's initialisation.
     """
 
@@ -31,30 +39,34 @@ class DCGANGenerator(Generator):
         value_range: tuple[float, float] | None = (-1.0, 1.0),
         latent_dim: PositiveInt = 100,
         width: PositiveInt = 64,
-        base_convs: Depth = 0,
+        kernel_size: KernelSize = 4,
+        norm: Norm = "batch",
+        output: Literal["tanh", "sigmoid"] = "tanh",
         init_std: PositiveFloat | None = None,
     ) -> None:
         if value_range is None:
             raise UsageError("dcgan makes pictures, not samples without bounds", hint="mlp takes any samples")
         super().__init__(latent_shape=(latent_dim,), sample_shape=sample_shape)
-        base, halvings = plan(sample_shape)
-        widths = channels(width, halvings)[::-1]
-        self.base = base
-        self.project = nn.Linear(latent_dim, widths[0] * base * base, bias=False)
-        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        for _ in range(base_convs):
-            layers += [nn.Conv2d(widths[0], widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        for narrow, wide in zip(widths[1:], widths, strict=False):
-            layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], sample_shape[0], 4, 2, 1), nn.Tanh())
+        sizes = plan(sample_shape)[::-1]
+        widths = [*channels(width, len(sizes) - 1)[::-1], sample_shape[0]]
+        self.base = sizes[0]
+        self.project = nn.Linear(latent_dim, widths[0] * self.base**2, bias=norm == "none")
+        layers: list[nn.Module] = _activation(widths[0], norm)
+        for number, size in enumerate(sizes[1:]):
+            before, after = widths[number], widths[number + 1]
+            last = number == len(sizes) - 2
+            layers.append(Double(before, after, kernel_size, size, bias=last or norm == "none"))
+            layers += [] if last else _activation(after, norm)
+        self.layers = nn.Sequential(*layers)
+        self.output = output
         if init_std is not None:
             init_normal(self, init_std)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         # Channels come last in memory, as the convolutions run fastest.
         maps = self.project(z).unflatten(1, (self.base, self.base, -1)).permute(0, 3, 1, 2)
-        pictures: Tensor = self.layers(maps)
-        return pictures
+        x: Tensor = self.layers(maps)
+        return x.tanh() if self.output == "tanh" else 2 * x.sigmoid() - 1
 
 
 class DCGANDiscriminator(Discriminator):
@@ -63,8 +75,9 @@ class DCGANDiscriminator(Discriminator):
     Args:
         sample_shape: ``(C, R, R)``, as for the generator.
         width: Channels after the first convolution; twice as many after each further one, to 8 times at most.
-        norm: Batch norm after all convolutions but the first, or none, which gradient penalties need.
-        base_convs: 3x3 convolutions at the smallest map, before the logit. The paper has none.
+        kernel_size: Of every convolution, 3 to 9.
+        norm: Batch norm after all convolutions but the first, or none, which penalties on each sample's gradient need.
+        unit_range: Move pictures from [-1, 1] to [0, 1] first, as networks trained on sigmoid outputs have them.
         init_std: Draw weights from N(0, this), as the paper does, instead of torch's initialisation.
     """
 
@@ -73,49 +86,55 @@ class DCGANDiscriminator(Discriminator):
         *,
         sample_shape: tuple[int, ...],
         width: PositiveInt = 64,
-        norm: Literal["batch", "none"] = "batch",
-        base_convs: Depth = 0,
+        kernel_size: KernelSize = 4,
+        norm: Norm = "none",
+        unit_range: bool = False,
         init_std: PositiveFloat | None = None,
     ) -> None:
         super().__init__()
-        base, halvings = plan(sample_shape)
+        sizes = plan(sample_shape)
         layers: list[nn.Module] = []
         before = sample_shape[0]
-        widths = channels(width, halvings)
-        shapes = [(after, 4, 2) for after in widths] + [(widths[-1], 3, 1)] * base_convs
-        for number, (after, kernel_size, stride) in enumerate(shapes):
+        for number, ((size, half), after) in enumerate(
+            zip(itertools.pairwise(sizes), channels(width, len(sizes) - 1), strict=True)
+        ):
             normed = norm == "batch" and number > 0
-            layers.append(nn.Conv2d(before, after, kernel_size, stride, 1, bias=not normed))
-            if normed:
-                layers.append(nn.BatchNorm2d(after))
+            layers += _halving(before, after, kernel_size, size, half, bias=not normed)
+            layers += [nn.BatchNorm2d(after)] if normed else []
             layers.append(nn.LeakyReLU(0.2))
             before = after
         self.layers = nn.Sequential(*layers)
-        self.head = LogitHead(before * base * base)
+        self.head = LogitHead(before * sizes[-1] ** 2)
+        self.unit_range = unit_range
         if init_std is not None:
             init_normal(self, init_std)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.head(self.layers(x).permute(0, 2, 3, 1))
+        logits: Tensor = self.head(self.layers((x + 1) / 2 if self.unit_range else x).permute(0, 2, 3, 1))
         return logits
 
 
-def plan(sample_shape: tuple[int, ...]) -> tuple[int, int]:
-    """The smallest map's size and how often it doubles to the resolution. Raises UsageError if it does not."""
+class Double(nn.ConvTranspose2d):
+    """A transposed convolution of stride 2 whose output is cut to ``size`` pixels."""
+
+    def __init__(self, before: int, after: int, kernel_size: int, size: int, *, bias: bool) -> None:
+        super().__init__(before, after, kernel_size, 2, (kernel_size - 1) // 2, output_padding=kernel_size % 2, bias=bias)
+        self.size = size
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(x)[..., : self.size, : self.size]
+
+
+def plan(sample_shape: tuple[int, ...]) -> list[int]:
+    """The sizes of the maps, from the resolution halved and rounded up, down to 4 or 3. Raises UsageError."""
     if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
         raise UsageError(f"dcgan makes square pictures, not samples of shape {sample_shape}", hint="mlp takes any shape")
-    resolution = base = sample_shape[1]
-    halvings = 0
-    while base > 7 and base % 2 == 0:
-        base, halvings = base // 2, halvings + 1
-    if not 4 <= base <= 7 or not halvings:
-        possible = sorted(b << k for b in (4, 5, 6, 7) for k in range(1, 11))
-        near = sorted(sorted(possible, key=lambda r: abs(r - resolution))[:2])
-        raise UsageError(
-            f"dcgan cannot make {resolution}x{resolution} pictures: it needs 4, 5, 6 or 7 times a power of two",
-            hint=f"the nearest: --resolution {near[0]} or {near[1]}",
-        )
-    return base, halvings
+    sizes = [sample_shape[1]]
+    if sizes[0] < 6:
+        raise UsageError(f"dcgan cannot make {sizes[0]}x{sizes[0]} pictures", hint="the smallest: --resolution 6")
+    while sizes[-1] > 4:
+        sizes.append((sizes[-1] + 1) // 2)
+    return sizes
 
 
 def channels(width: int, halvings: int) -> list[int]:
@@ -130,3 +149,16 @@ def init_normal(network: nn.Module, std: float) -> None:
             nn.init.normal_(module.weight, 0.0, std)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, std)
+
+
+def _activation(width: int, norm: Norm) -> list[nn.Module]:
+    return [nn.BatchNorm2d(width), nn.ReLU()] if norm == "batch" else [nn.ReLU()]
+
+
+def _halving(before: int, after: int, kernel_size: int, size: int, half: int, *, bias: bool) -> list[nn.Module]:
+    """A strided convolution from ``size`` to ``half`` pixels, zeros added where the two do not meet."""
+    needed = max(0, (half - 1) * 2 + kernel_size - size)
+    low, high = needed // 2, needed - needed // 2
+    if low == high:
+        return [nn.Conv2d(before, after, kernel_size, 2, low, bias=bias)]
+    return [nn.ZeroPad2d((low, high, low, high)), nn.Conv2d(before, after, kernel_size, 2, bias=bias)]

@@ -1,4 +1,7 @@
-"""WGAN-GP: a critic that estimates the Wasserstein distance, kept 1-Lipschitz by a gradient penalty."""
+"""WGAN-GP: a critic that estimates the Wasserstein distance, kept 1-Lipschitz by a gradient penalty.
+
+The networks are those of the plugin ``dcgan``, by their names in the registry: what is new here is how they are trained.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ VARIANT = Variant(
     name="wgan-gp",
     summary="Wasserstein critic with gradient penalty; its loss means something",
     paper="Gulrajani et al., Improved Training of Wasserstein GANs, 2017, https://arxiv.org/abs/1704.00028",
-    generator="wgan-gp",
-    discriminator="wgan-gp",
+    generator="dcgan",
+    discriminator="dcgan",
     loss="wasserstein",
     penalties={"gradient-penalty": {"weight": 10.0}},
     presets={
@@ -59,7 +62,5 @@ VARIANT = Variant(
 
 @hookimpl
 def register(registry: Registrar) -> None:
-    """Offer ``wgan-gp`` and its networks."""
-    registry.add("generator", "wgan-gp", "ganzoo_wgan_gp.networks:WGANGPGenerator", summary="transposed convolutions from 4x4")
-    registry.add("discriminator", "wgan-gp", "ganzoo_wgan_gp.networks:WGANGPCritic", summary="strided convolutions, no norm")
+    """Offer ``wgan-gp``."""
     registry.add_variant(VARIANT)

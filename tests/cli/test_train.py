@@ -121,7 +121,7 @@ REFUSED = {
     "loss": (["dcgan", "--loss", "hinje"], 2, "hinge"),
     "penalty": (["dcgan", "--penalty", "r3"], 2, "r1"),
     "preset": (["dcgan", "--preset", "best"], 2, "paper"),
-    "resolution": (["dcgan", "--resolution", "30"], 2, "--resolution 28"),
+    "resolution": (["dcgan", "--resolution", "5"], 2, "--resolution 6"),
     "resolution of none": (["dcgan", "--resolution", "0"], 2, "resolution"),
     "device": (["dcgan", "--device", "abacus"], 2, "abacus"),
     "zero budget": (["dcgan", "--budget", "0m"], 2, "trains nothing"),

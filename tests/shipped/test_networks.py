@@ -36,28 +36,19 @@ def test_shapes_ranges_and_gradients(variant, preset, channels, resolution):
             assert parameter.grad.isfinite().all(), name
 
 
-@pytest.mark.parametrize("resolution", [8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128])
-def test_dcgan_makes_every_resolution_that_halves_evenly(resolution):
-    networks = build("dcgan", (1, resolution, resolution), **{"generator.width": 2, "discriminator.width": 2})
-    generator = networks["generator"]
-    samples = generator(torch.randn(2, *generator.latent_shape))
-    assert samples.shape == (2, 1, resolution, resolution)
-    assert networks["discriminator"](samples).shape == (2,)
-
-
 @pytest.mark.parametrize("resolution", range(6, 70, 3))
-def test_wgan_gp_makes_every_resolution(resolution):
+def test_dcgan_makes_every_resolution(resolution):
     for kernel in (3, 4, 5):
         sizes = {"generator.width": 2, "discriminator.width": 2}
         kernels = {"generator.kernel_size": kernel, "discriminator.kernel_size": kernel}
-        networks = build("wgan-gp", (1, resolution, resolution), **sizes, **kernels)
+        networks = build("dcgan", (1, resolution, resolution), **sizes, **kernels)
         generator = networks["generator"]
         samples = generator(torch.randn(2, *generator.latent_shape))
         assert samples.shape == (2, 1, resolution, resolution)
         assert networks["discriminator"](samples).shape == (2,)
 
 
-@pytest.mark.parametrize(("variant", "resolution"), [("dcgan", 30), ("dcgan", 4), ("dcgan", 29), ("dcgan", 1), ("wgan-gp", 5)])
+@pytest.mark.parametrize(("variant", "resolution"), [("dcgan", 5), ("dcgan", 1), ("wgan-gp", 5)])
 def test_a_resolution_that_cannot_be_made_is_refused_with_one_that_can(variant, resolution):
     with pytest.raises(UsageError, match=r"--resolution \d+"):
         build(variant, (1, resolution, resolution))

@@ -1,0 +1,109 @@
+"""Talking to the Hugging Face Hub: every failure becomes a sentence, and what arrives is what was sent."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ganzoo.errors import HubError, UsageError
+
+REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
+FORMS = "user/repo or user/repo@revision"
+
+
+def parse_repo(text: str) -> tuple[str, str | None]:
+    """``user/repo@revision`` as both of them; the revision (a branch, a tag or a commit) may be left out.
+
+    Raises:
+        UsageError: It is neither form.
+    """
+    repo, at, revision = text.partition("@")
+    if not REPO.fullmatch(repo) or ".." in text or (at and not REVISION.fullmatch(revision)):
+        raise UsageError(f"{text!r} names no repository of the Hub", hint=f"the form is {FORMS}")
+    return repo, revision or None
+
+
+@contextlib.contextmanager
+def talking(repo: str, revision: str | None = None) -> Iterator[None]:
+    """What the Hub or the way to it answers in the block, as errors that say what to do.
+
+    Raises:
+        HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
+        UsageError: A name that it would never accept.
+    """
+    import httpx
+    from huggingface_hub import constants, errors
+
+    online = "while online: ganzoo pull " + (f"{repo}@{revision}" if revision else repo)
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        hint = f"ask its owner at {constants.ENDPOINT}/{repo}, then: hf auth login"
+        raise HubError(f"{repo} is gated, and this account has not been let in", hint=hint) from error
+    except errors.RepositoryNotFoundError as error:
+        raise HubError(
+            f"the Hub has no repository {repo}, or it is private and this account may not see it",
+            hint="check the name; for a private one: hf auth login, or set HF_TOKEN",
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash") from error
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
+        offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
+        raise HubError(f"{repo} is not in the cache of downloads, and {offline}", hint=online) from error
+    except errors.LocalTokenNotFoundError as error:
+        raise HubError("the Hub takes this only from somebody it knows", hint="hf auth login, or set HF_TOKEN") from error
+    except errors.HFValidationError as error:
+        raise UsageError(f"the Hub takes no such name: {_first_line(error)}", hint=f"the form is {FORMS}") from error
+    except errors.HfHubHTTPError as error:
+        raise _refused(repo, error.response.status_code if error.response is not None else 0, error) from error
+    except httpx.HTTPError as error:
+        raise HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {_first_line(error)}", hint="try again") from error
+    except OSError as error:
+        # The client tells a body that came too short, or a cache that cannot be written, as one of these.
+        raise HubError(f"{repo}: {_first_line(error)}", hint="try again; what had arrived whole is kept") from error
+
+
+def check_downloads(repo: str, folder: Path) -> None:
+    """Compare each file of a downloaded snapshot with the hash that the Hub gave for it; remove those that differ.
+
+    Raises:
+        HubError: One differed.
+    """
+    for path in sorted(folder.iterdir()):
+        blob = path.resolve()
+        # The cache keeps a file under its hash: SHA-256 for large files, git's SHA-1 for small ones.
+        if re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", blob.name) and _hash(blob, len(blob.name)) != blob.name:
+            path.unlink()
+            blob.unlink(missing_ok=True)
+            raise HubError(
+                f"{path.name} of {repo} came damaged, and has been removed from the cache of downloads", hint="try again"
+            )
+
+
+def _hash(path: Path, length: int) -> str:
+    with path.open("rb") as file:
+        if length == 64:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        header = b"blob %d\0" % os.fstat(file.fileno()).st_size
+        return hashlib.file_digest(file, lambda: hashlib.sha1(header)).hexdigest()
+
+
+def _refused(repo: str, status: int, error: Exception) -> HubError:
+    if status == 401:
+        return HubError("the Hub does not accept this token", hint="it may have expired: hf auth login, or set HF_TOKEN")
+    if status == 403:
+        return HubError(f"this account may not do that to {repo}", hint="with a token that may write: hf auth login")
+    if status == 429:
+        return HubError("the Hub has had too many requests from here", hint="try again in some minutes")
+    if status >= 500:
+        return HubError(f"the Hub fails: it answers {status}", hint="try again later")
+    return HubError(f"the Hub refuses: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,108 @@
+"""What a model's name means: a folder here, a generator that ships with ganzoo, or a repository of the Hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganzoo import model_folder
+from ganzoo.errors import HubError, ModelError, UsageError, nearest
+from ganzoo.hub.client import FORMS, REPO, check_downloads, parse_repo, talking
+from ganzoo.hub.shipped import shipped_models
+
+SHIPPED = "shipped:"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model folder.
+
+    Attributes:
+        folder: Where it is.
+        own: Whether it is the user's, to be written to; one that ships, or that the Hub's cache holds, is not.
+    """
+
+    folder: Path
+    own: bool
+
+
+def find(
+    source: str | Path,
+    *,
+    files: Collection[str] = (model_folder.CONFIG, model_folder.weights_file("generator")),
+    local_files_only: bool = False,
+) -> Found:
+    """The model folder that a name means, downloaded if it has to be.
+
+    Args:
+        source: A folder (a model's, or a run's, which has one); the name of a generator that ships, ``shipped:NAME`` to be
+            clear; or ``user/repo`` or ``user/repo@revision`` on the Hub. A folder that exists comes before a repository.
+        files: Those that are wanted of a repository; what it does not have is not missed.
+        local_files_only: Ask nobody: take what was downloaded before.
+
+    Raises:
+        ModelError: There is no such folder.
+        UsageError: It may mean two things, or is none of these forms.
+        HubError: The Hub does not give it.
+    """
+    text = str(source)
+    shipped = shipped_models()
+    if text.startswith(SHIPPED):
+        name = text.removeprefix(SHIPPED)
+        if name not in shipped:
+            raise _unknown(name, shipped)
+        return Found(shipped[name], own=False)
+    if isinstance(source, str) and text in shipped:
+        if _exists(text):
+            raise UsageError(
+                f"{text!r} is a folder here and the name of a generator that ships", hint=f"say ./{text} or {SHIPPED}{text}"
+            )
+        return Found(shipped[text], own=False)
+    if isinstance(source, Path) or _exists(text) or text.startswith((".", "/", "~")):
+        return Found(model_folder.find(source), own=True)
+    repo = text.partition("@")[0]
+    if REPO.fullmatch(repo):
+        return Found(download(text, files, local_files_only=local_files_only), own=False)
+    if text.count("/") > 1 or "@" in text:
+        raise ModelError(f"no folder {text!r}, and no repository of the Hub is called that", hint=f"its form is {FORMS}")
+    raise _unknown(text, shipped)
+
+
+def download(text: str, files: Collection[str], *, local_files_only: bool = False) -> Path:
+    """The snapshot of a repository in the Hub's cache, with those of ``files`` that it has. Raises UsageError, HubError."""
+    from huggingface_hub import snapshot_download
+
+    repo, revision = parse_repo(text)
+    with talking(repo, revision):
+        # Unless a pattern has a letter that is special to it, it is a name at the top of the repository.
+        folder = Path(
+            snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=local_files_only)
+        )
+    check_downloads(repo, folder)
+    needed = (model_folder.CONFIG, model_folder.weights_file("generator"))
+    if missing := [name for name in needed if name in files and not (folder / name).is_file()]:
+        if local_files_only or _offline():
+            raise HubError(f"the cache has only a part of {repo}", hint=f"while online: ganzoo pull {text}")
+        raise HubError(f"{repo} is no model of ganzoo's: it lacks {' and '.join(missing)}", hint="find some: ganzoo search")
+    return folder
+
+
+def _exists(text: str) -> bool:
+    # Of names that no file can have, pathlib raises.
+    return os.path.exists(text)  # noqa: PTH110
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _unknown(name: str, shipped: Collection[str]) -> UsageError:
+    near = nearest(name, shipped)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(
+        f"no model {name!r}", hint=f"{meant}A model is one of ganzoo list --kind models, a folder, or {FORMS} on the Hub"
+    )

@@ -1,0 +1,207 @@
+"""The model folder, without its tensors: which files it has, and what its ``config.json`` says. docs/model-folder.md is the
+specification.
+
+Everything in a folder may come from a stranger, so that all of it is validated and bounded before anything is done with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
+
+from ganzoo.errors import ModelError
+from ganzoo.variant import NAME, Json
+
+FORMAT = 1
+CONFIG = "config.json"
+SCORES = "metrics.json"
+CARD = "README.md"
+PREVIEWS = ("samples.png", "samples.npz")
+MAX_JSON_BYTES = 1 << 20
+MAX_NESTED = 64
+MAX_INTEGER = 1 << 24
+MAX_VALUES = 1 << 26
+"""The most values that a sample has: a picture of 4096 x 4096 in colour has fewer."""
+
+Size = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
+Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
+Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+
+
+class PluginConfig(BaseModel):
+    """The installed distribution that something came from."""
+
+    model_config = ConfigDict(frozen=True)
+    distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
+
+
+class SeedsConfig(BaseModel):
+    """The seeds ``first``, ``first + 1``, … of which there are ``count``."""
+
+    model_config = ConfigDict(frozen=True)
+    first: Annotated[int, Field(strict=True, ge=0, lt=1 << 62)] = 0
+    count: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+
+    @property
+    def seeds(self) -> range:
+        return range(self.first, self.first + self.count)
+
+
+class NetworkConfig(BaseModel):
+    """How one network is built: the component's name, the plugin that offers it, and every argument."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    component: Annotated[str, Field(max_length=200)]
+    plugin: PluginConfig
+    arguments: dict[str, Json]
+
+
+class ModelConfig(BaseModel):
+    """What ``config.json`` holds.
+
+    Attributes:
+        format: Version of the model folder's layout.
+        ganzoo: Version of ganzoo that wrote it.
+        variant: Name of the variant, without its distribution.
+        plugin: Where the variant came from.
+        networks: Role -> how it is built, for every role whose weights are in the folder.
+        sample_shape, latent_shape: Without the batch axis.
+        num_classes: Classes in the data, 0 if it has no labels.
+        class_names: Their names, if known.
+        value_range: Lowest and highest value of a sample; None if unbounded.
+        training: What the run was: preset, data, images seen, seconds, options.
+        samples: The seeds that ``samples.png`` shows; None if it shows something else (translations of pictures, say).
+        license: Of the weights, as the Hub names licences: ``mit``, ``apache-2.0``. None if nobody has said.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    format: Literal[1]
+    ganzoo: Annotated[str, Field(max_length=100)]
+    variant: Annotated[str, Field(pattern=rf"^{NAME.pattern}$", max_length=100)]
+    plugin: PluginConfig
+    networks: Annotated[dict[Role, NetworkConfig], Field(min_length=1, max_length=20)]
+    sample_shape: Shape
+    latent_shape: Shape
+    num_classes: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    class_names: tuple[str, ...] = ()
+    value_range: tuple[FiniteFloat, FiniteFloat] | None = None
+    training: dict[str, Json] = {}
+    samples: SeedsConfig | None = None
+    license: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,49}$")] | None = None
+
+
+def weights_file(role: str) -> str:
+    """The name of the file that holds a role's weights."""
+    return "model.safetensors" if role == "generator" else f"{role}.safetensors"
+
+
+def find(source: str | Path) -> Path:
+    """The model folder that ``source`` means: itself, or ``model/`` inside the folder of a run.
+
+    Raises:
+        ModelError: There is none.
+    """
+    path = Path(source)
+    with contextlib.suppress(RuntimeError):
+        path = path.expanduser()
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).is_file() and (folder / weights_file("generator")).is_file():
+            return folder
+    if not path.is_dir():
+        raise ModelError(
+            f"no model folder {str(source)!r}", hint="make one: ganzoo train NAME, then load the folder that it names"
+        )
+    if (path / "metrics.jsonl").is_file():
+        raise ModelError(f"the run {str(source)!r} has no model: it is still going on, or did not finish")
+    raise ModelError(f"{str(source)!r} is not a model folder: it lacks {CONFIG} or {weights_file('generator')}")
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The validated ``config.json`` of a model folder. Raises ModelError if it is missing, damaged or not understood."""
+    path = folder / CONFIG
+    data = read_json(path)
+    if isinstance(data, dict) and data.get("format") != FORMAT and isinstance(data.get("format"), int):
+        raise ModelError(
+            f"{path} has format {data['format']}, this ganzoo reads {FORMAT}", hint="pip install --upgrade ganzoo"
+        )
+    try:
+        return make_config(data)
+    except ModelError as error:
+        raise ModelError(f"{path} is not a model's configuration: {error.message}") from None
+
+
+def read_scores(folder: Path) -> list[dict[str, dict[str, Json]]]:
+    """The scores in a model folder, with their protocols; none if there is no such file, or none that can be understood."""
+    try:
+        rows = read_json(folder / SCORES)
+    except ModelError:
+        return []
+    rows = rows if isinstance(rows, list) else []
+    return [r for r in rows if isinstance(r, dict) and all(isinstance(r.get(k), dict) for k in ("scores", "protocol"))]
+
+
+def read_json(path: Path) -> Json:
+    """A small file of JSON, without the numbers that JSON has not. Raises ModelError."""
+    try:
+        if not path.is_file():
+            # A pipe would be waited for, and a device has no end.
+            raise ModelError(f"there is no file {path}")
+        with path.open("rb") as file:
+            raw = file.read(MAX_JSON_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(raw) > MAX_JSON_BYTES:
+        raise ModelError(f"{path} is larger than {MAX_JSON_BYTES} bytes, which nothing in a model folder but weights is")
+    if max(raw.count(b"["), raw.count(b"{")) > MAX_NESTED and _depth(raw) > MAX_NESTED:
+        raise ModelError(f"{path} is nested more than {MAX_NESTED} deep")
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _depth(raw: bytes) -> int:
+    """How deep brackets are nested, those in strings counted too."""
+    depth = deepest = 0
+    for byte in raw:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def make_config(data: Any) -> ModelConfig:
+    """``data`` as a model's configuration. Raises ModelError, naming the field that is malformed or out of bounds."""
+    try:
+        config = ModelConfig.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise ModelError(f"{'.'.join(map(str, first['loc']))[:200] or 'it'}: {first['msg'].lower()}") from None
+    if math.prod(config.sample_shape) > MAX_VALUES:
+        raise ModelError(f"sample_shape: {config.sample_shape} is more than {MAX_VALUES} values")
+    for role, network in config.networks.items():
+        if _largest_integer(network.arguments) > MAX_INTEGER:
+            raise ModelError(f"networks.{role} has an integer beyond ±{MAX_INTEGER}")
+    return config
+
+
+def _largest_integer(value: Json) -> int:
+    """The largest absolute value of an integer anywhere in ``value``: constructors are asked to allocate by them."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return max(map(_largest_integer, value), default=0)
+    return abs(value) if isinstance(value, int) else 0

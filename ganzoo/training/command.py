@@ -1,0 +1,73 @@
+"""A run's configuration as the command that computes it, for those who read its model card."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from ganzoo import plugins
+from ganzoo.training.config import RunConfig, resolve
+from ganzoo.training.folder import FREE
+from ganzoo.variant import Json, thaw
+
+
+def command_of(config: RunConfig) -> str:
+    """``ganzoo train …`` with everything in which the run differs from its preset; data by a name without its folder."""
+    words = ["ganzoo", "train", config.variant.name]
+    if config.preset != "default":
+        words += ["--preset", config.preset]
+    words += ["--data", shareable(config.data)]
+    if config.resolution is not None:
+        words += ["--resolution", str(config.resolution)]
+    if config.budget.seconds is not None:
+        words += ["--budget", f"{config.budget.seconds:g}s"]
+    plain = resolve(
+        plugins.load().registry,
+        config.entry.qualified,
+        preset=config.preset,
+        data=config.data,
+        resolution=config.resolution,
+        budget_seconds=config.budget.seconds,
+        budget_images=config.budget.images,
+    )
+    if config.budget.images not in (None, plain.loop.images):
+        words += ["--images", str(config.budget.images)]
+    if config.seed != plain.seed:
+        words += ["--seed", str(config.seed)]
+    if config.precision != plain.precision:
+        words += ["--precision", config.precision]
+    for key, value in _changes(plain, config):
+        words += ["-o", f"{key}={value if isinstance(value, str) else json.dumps(thaw(value))}"]
+    return shlex.join(words)
+
+
+def _changes(plain: RunConfig, config: RunConfig) -> Iterator[tuple[str, Json]]:
+    """The options, as ``-o`` takes them, that ``config`` has and ``plain`` has not."""
+    for key, value in config.loop.model_dump().items():
+        if f"loop.{key}" not in FREE and value != plain.loop.model_dump()[key]:
+            yield key, value
+    parts, others = config.parts, plain.parts
+    if config.penalties.keys() == plain.penalties.keys():
+        parts, others = (
+            {**c.parts, **{f"penalties.{name}": part for name, part in c.penalties.items()}} for c in (config, plain)
+        )
+    else:
+        yield "penalties", {name: part.to_json()["arguments"] for name, part in config.penalties.items()}
+    for label, part in parts.items():
+        same = part.name == others[label].name
+        if not same:
+            yield label, part.name
+        for key, value in part.arguments.items():
+            if not same or value != others[label].arguments[key]:
+                yield key if label == "trainer" else f"{label}.{key}", value
+
+
+def shareable(data: str) -> str:
+    """What ``--data`` named, without the folders on this machine that lead to it."""
+    path = Path(data)
+    with contextlib.suppress(RuntimeError):  # ~nobody is no home
+        path = path.expanduser()
+    return path.name if path.exists() and path.name else data

@@ -1,0 +1,42 @@
+"""The command on a model's card computes the run that the card is of."""
+
+import json
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+from ganzoo import plugins
+from ganzoo.cli import cli
+from ganzoo.training.command import command_of, shareable
+from ganzoo.training.config import resolve
+
+RUNS = [
+    {},
+    {"preset": "paper"},
+    {"seed": 3, "budget_images": 5000},
+    {"budget_seconds": 1800.0, "precision": "fp32"},
+    {"options": {"lr": 5e-4, "batch_size": 32, "generator.width": 8}},
+    {"options": {"loss": "hinge", "penalties": {"r1": {"weight": 0.1}}}},
+    {"options": {"penalties.finite-difference.weight": 0.5, "ema_images": 0}},
+    {"options": {"discriminator": "mlp", "discriminator.hidden": [32, 16]}},
+    {"options": {"penalties": {}}},
+]
+
+
+@pytest.mark.parametrize("asked", RUNS, ids=str)
+def test_the_command_is_the_run(asked):
+    config = resolve(plugins.load().registry, "dcgan", **asked)
+    words = shlex.split(command_of(config))
+    assert words[0] == "ganzoo"
+    told = CliRunner().invoke(cli, [*words[1:], "--dry-run"])
+    assert told.exit_code == 0, told.output
+    described = json.loads(told.stdout)
+    assert {key: described[key] for key in config.to_json()} == json.loads(json.dumps(config.to_json()))
+
+
+def test_folders_of_this_machine_are_not_told(tmp_path):
+    (tmp_path / "photos").mkdir()
+    assert shareable(str(tmp_path / "photos")) == "photos"
+    assert shareable("fashion-mnist") == "fashion-mnist"
+    assert shareable("torch/cifar10") == "torch/cifar10"
