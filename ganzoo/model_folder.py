@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
-from ganzoo.errors import ModelError
+from ganzoo.errors import ModelError, UsageError
+from ganzoo.files import write_json
 from ganzoo.variant import NAME, Json
 
 FORMAT = 1
@@ -135,6 +136,16 @@ def read_config(folder: Path) -> ModelConfig:
         return make_config(data)
     except ModelError as error:
         raise ModelError(f"{path} is not a model's configuration: {error.message}") from None
+
+
+def set_license(folder: Path, license_name: str) -> None:
+    """Say in a model folder under which licence its weights may be used. Raises UsageError for what is no licence's name."""
+    data = read_config(folder).model_dump(mode="json")
+    try:
+        make_config({**data, "license": license_name})
+    except ModelError:
+        raise UsageError(f"{license_name!r} is not how the Hub names a licence", hint="for example: mit, cc-by-4.0") from None
+    write_json(folder / CONFIG, {**data, "license": license_name})
 
 
 def read_scores(folder: Path) -> list[dict[str, dict[str, Json]]]:

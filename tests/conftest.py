@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from hub.server import Hub, running
+
 from ganzoo import plugins
+
+# No test reaches the real Hub. The client reads this when it is imported, and every process that tests start inherits it.
+_serving = running()
+_hub = _serving.__enter__()
+os.environ["HF_ENDPOINT"] = _hub.endpoint
 
 # The networks here are tiny, and tests run beside each other: more threads would only wait for one another. Before torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +31,20 @@ def _no_settings(monkeypatch):
     """Whoever runs the tests may have ganzoo's variables set."""
     for name in [name for name in os.environ if name.startswith("GANZOO_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
+    """An empty Hub on loopback, with alice logged in to it, and an empty cache of downloads."""
+    from huggingface_hub import constants
+
+    _hub.reset()
+    cache = tmp_path / "hub-cache"
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    yield _hub
+    _hub.reset()
 
 
 @pytest.fixture

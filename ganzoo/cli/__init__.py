@@ -21,6 +21,10 @@ COMMANDS = {
     "sample": ("ganzoo.cli.sample:sample", "Draw samples from a trained model."),
     "evaluate": ("ganzoo.cli.evaluate:evaluate", "Score a model's samples, or a file of samples."),
     "compare": ("ganzoo.cli.compare:compare", "Train and score several variants under one budget."),
+    "push": ("ganzoo.cli.push:push", "Publish a model on the Hugging Face Hub."),
+    "pull": ("ganzoo.cli.pull:pull", "Download a model from the Hub."),
+    "search": ("ganzoo.cli.search:search", "Find models on the Hub."),
+    "card": ("ganzoo.cli.card:card", "Write a model's card."),
     "plugins": ("ganzoo.cli.plugins:plugins", "List the plugins, what they offer and what is wrong with them."),
     "doctor": ("ganzoo.cli.doctor:doctor", "Check this installation: versions, devices, folders, data, plugins."),
 }

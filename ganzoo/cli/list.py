@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import click
 
@@ -11,12 +14,19 @@ from ganzoo.registry import PLURALS, Entry, Kind, Registry
 from ganzoo.variant import Json, Variant
 
 KINDS: dict[str, Kind] = {plural: kind for kind, plural in PLURALS.items()}
+MODELS = "models"
+Listed = tuple[Sequence[str], list[tuple[str, ...]], list[Json]]
+"""Columns, rows, and the same for programs."""
+CHOICES = (*KINDS, MODELS)
+TOLD = ("fd", "kid", "coverage")
+"""The scores in the table of models; the others are in --json and on the card."""
 
 EPILOG = """\b
 Examples:
   ganzoo list
   ganzoo list '*gan*'
   ganzoo list --kind losses
+  ganzoo list --kind models                trained generators that come with ganzoo, and their scores
   ganzoo list --json | jq -r '.[].name'
 
 \b
@@ -26,32 +36,53 @@ Exit code 1 if nothing matches PATTERN.
 
 @click.command("list", epilog=EPILOG)
 @click.argument("pattern", default="*")
-@click.option("--kind", type=click.Choice(list(KINDS)), default="variants", metavar="KIND", help=f"{', '.join(KINDS)}.")
+@click.option("--kind", type=click.Choice(CHOICES), default="variants", metavar="KIND", help=f"{', '.join(CHOICES)}.")
 @json_option
 def list_names(pattern: str, kind: str, as_json: bool) -> None:
-    """List the variants, or the parts they are made of.
+    """List the variants, or the parts they are made of, or trained models.
 
     PATTERN may hold the wildcards * ? [abc]; quote it. Each name comes with a summary and, as distribution:plugin, where
-    it is from.
+    it is from; models with their scores.
     """
-    from ganzoo import plugins
-
-    registry = plugins.load().registry
-    entries = registry.entries(KINDS[kind], pattern)
+    columns, rows, described = _models(pattern) if kind == MODELS else _components(pattern, KINDS[kind])
     if as_json:
-        out.json([_to_json(registry, entry) for entry in entries])
+        out.json(described)
     else:
-        rows = [
-            (registry.name_of(entry), entry.summary, f"{entry.origin.distribution}:{entry.origin.plugin}") for entry in entries
-        ]
-        out.table(("NAME", "SUMMARY", "PLUGIN"), rows)
-    if not entries and pattern == "*":
+        out.table(columns, rows)
+    if not rows and pattern == "*":
         out.say(f"ganzoo: no plugin offers {kind}; see: ganzoo plugins")
-    elif not entries:
-        near = registry.entries(KINDS[kind], f"*{pattern}*")
+    elif not rows:
+        near = (_models if kind == MODELS else partial(_components, kind=KINDS[kind]))(f"*{pattern}*")[1]
         hint = f"try: ganzoo list --kind {kind} '*{pattern}*'" if near else f"list all: ganzoo list --kind {kind}"
         out.say(f"ganzoo: none of the {kind} matches {pattern!r}; {hint}")
         click.get_current_context().exit(1)
+
+
+def _components(pattern: str, kind: Kind) -> Listed:
+    from ganzoo import plugins
+
+    registry = plugins.load().registry
+    entries = registry.entries(kind, pattern)
+    rows: list[tuple[str, ...]] = [
+        (registry.name_of(entry), entry.summary, f"{entry.origin.distribution}:{entry.origin.plugin}") for entry in entries
+    ]
+    return ("NAME", "SUMMARY", "PLUGIN"), rows, [_to_json(registry, entry) for entry in entries]
+
+
+def _models(pattern: str) -> Listed:
+    from ganzoo.hub.shipped import shipped_models
+    from ganzoo.model_folder import read_config, read_scores
+
+    rows: list[tuple[str, ...]] = []
+    described: list[Json] = []
+    for name, folder in shipped_models().items():
+        if fnmatch.fnmatchcase(name, pattern):
+            config, scored = read_config(folder), read_scores(folder)
+            scores = scored[0]["scores"] if scored else {}
+            told = [f"{scores[score]:.3g}" if isinstance(scores.get(score), (int, float)) else "-" for score in TOLD]
+            rows.append((name, config.variant, "x".join(map(str, config.sample_shape)), *told))
+            described.append({"name": name, "folder": str(folder), **config.model_dump(mode="json"), "scored": scored})
+    return ("NAME", "VARIANT", "SHAPE", *map(str.upper, TOLD)), rows, described
 
 
 def _to_json(registry: Registry, entry: Entry) -> Json:

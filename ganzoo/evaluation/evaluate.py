@@ -20,6 +20,7 @@ from ganzoo.evaluation.measures import MEASURES, class_distance, copying, freche
 from ganzoo.evaluation.neighbours import write_neighbours
 from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
+from ganzoo.hub.card import write_card
 from ganzoo.hub.find import find
 from ganzoo.hub.load import load
 from ganzoo.model_folder import read_config
@@ -44,7 +45,8 @@ def evaluate(
 ) -> Scores:
     """Score a model: ``ganzoo.evaluate("runs/dcgan", data="fashion-mnist-10k").values["fd"]``.
 
-    Scores also go into the model folder, to its ``metrics.json``, beside those of other protocols, if that is your own.
+    If the model folder is your own, scores also go into its ``metrics.json``, beside those of other protocols, and onto its
+    card.
 
     Args:
         source: Whatever :func:`ganzoo.load` takes, or an NPZ or NPY file of samples.
@@ -97,6 +99,7 @@ def evaluate(
     scores = Scores(values, _protocol(judge, real, train, n_real=len(rows), n_fake=drawn.count, seed=seed))
     if drawn.folder:
         write_scores(drawn.folder, scores)
+        write_card(drawn.folder, str(source))
     return scores
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganzoo import plugins
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, write_json
+from ganzoo.hub.card import write_card
 from ganzoo.pretrained import save
 from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.checkpoint import Checkpoints
@@ -247,6 +248,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             with replace_folder(path / "model") as beside:
                 save(beside, model, prepared.ema.networks)
                 samples /= write_preview(beside / "samples", draw(), drawn=draw.drawn).name
+                write_card(beside, str(path))
             if book:
                 book.plot(path / CURVE)
     return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before)

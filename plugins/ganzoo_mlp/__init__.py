@@ -11,7 +11,7 @@ VARIANT = Variant(
     generator="mlp",
     discriminator="mlp",
     loss="relativistic",
-    penalties={"finite-difference": {"weight": 0.5}},
+    penalties={"finite-difference": {"weight": 1.5}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",

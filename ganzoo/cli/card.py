@@ -1,0 +1,33 @@
+"""``ganzoo card``: the README.md of a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.output import out
+
+EPILOG = """\b
+Examples:
+  ganzoo card runs/dcgan-fashion-mnist
+  ganzoo card runs/dcgan-fashion-mnist --name alice/dcgan-shoes --license mit
+
+\b
+It is written from config.json and metrics.json alone, so that what it says is what was measured. ganzoo push does it too.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="What ganzoo.load is given: user/repo. Default: the folder itself.")
+@click.option("--license", "license_name", metavar="NAME", help="Of the weights, as the Hub names it; kept in config.json.")
+def card(folder: Path, name: str | None, license_name: str | None) -> None:
+    """Write the model card of the model in FOLDER, or in the folder of a run."""
+    from ganzoo import model_folder
+    from ganzoo.hub.card import write_card
+
+    path = model_folder.find(folder)
+    if license_name is not None:
+        model_folder.set_license(path, license_name)
+    out.line(str(write_card(path, name or str(folder))))

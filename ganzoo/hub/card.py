@@ -1,0 +1,263 @@
+"""The model card: a model folder's ``README.md``, written whole from what the folder says of itself."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganzoo import model_folder, plugins
+from ganzoo.errors import UsageError
+from ganzoo.files import replace_file
+from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
+from ganzoo.variant import Json, Variant
+
+TASK = "unconditional-image-generation"
+TAG = "ganzoo"
+VARIANT_TAG = "variant:"
+
+SCORES: Mapping[str, tuple[str, str]] = {
+    "fd": ("Fréchet distance", "lower is nearer to real pictures"),
+    "kid": ("KID", "kernel distance; lower is nearer, 0 is real"),
+    "precision": ("precision", "samples that are like real ones; 1 is all"),
+    "recall": ("recall", "real ones that samples are like; 1 is all"),
+    "density": ("density", "how many real ones are around a sample; real ones have 1"),
+    "coverage": ("coverage", "real ones that have samples around; 1 is all"),
+    "class_distance": ("class distance", "between the histograms of classes; 0 is alike, 1 disjoint"),
+    "rfd": ("rFD", "the Fréchet distance as a multiple of that of as many training pictures; 1 is real"),
+    "fd_train": ("Fréchet distance of training pictures", "the floor that rFD refers to"),
+    "copying": ("copying", "0.5 is like new data, near 1 copies the training data"),
+}
+"""Score -> how it is written and what it means, in the order of the card. Deviations over subsets are left to metrics.json."""
+
+
+def write_card(folder: Path, name: str) -> Path:
+    """Write :func:`card` as ``README.md`` into a model folder. Returns its path."""
+    text = card(folder, name)
+    path = folder / model_folder.CARD
+    with replace_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return path
+
+
+def card(folder: Path, name: str) -> str:
+    """The card of the model in ``folder``, as Markdown with the metadata that the Hub reads before it.
+
+    Args:
+        folder: A model folder.
+        name: What ``ganzoo.load`` will be given: ``user/repo``, or the name of a generator that ships.
+
+    Raises:
+        ModelError: The folder's configuration cannot be read.
+        UsageError: A name of several lines.
+    """
+    if not name.isprintable() or not name.strip():
+        raise UsageError(f"a model cannot be called {name!r}")
+    config, scores = read_config(folder), read_scores(folder)
+    preview = next((file for file in model_folder.PREVIEWS if (folder / file).is_file()), None)
+    sections = [
+        f"# {name.rpartition('/')[2]}",
+        _what(config),
+        f"![Samples, none picked]({preview})" if preview == "samples.png" else "",
+        _shown(config) if preview == "samples.png" else "",
+        "## Use",
+        _use(config, name),
+        "## How it was trained",
+        _training(config),
+        *(("## How good it is", *map(_table, scores)) if scores else ()),
+        "## Limits and bias",
+        _limits(config, bool(scores)),
+        "## Files",
+        _files(config, folder),
+        "## Citation",
+        _citation(config),
+    ]
+    return _metadata(config, scores, name) + "\n" + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: str) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    data = _dataset(config)
+    results = [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=str(row["protocol"].get("data", "unknown")),
+            dataset_name=str(row["protocol"].get("data", "unknown")),
+            metric_type=score,
+            metric_name=f"{SCORES[score][0]} ({_protocol(row['protocol'])})",
+            metric_value=round(float(row["scores"][score]), 6),
+        )
+        for row in scores
+        for score in SCORES
+        if isinstance(row["scores"].get(score), (int, float))
+    ]
+    told = ModelCardData(
+        library_name="ganzoo",
+        license=config.license or "unknown",
+        datasets=[data] if data else None,
+        tags=[TAG, "gan", f"{VARIANT_TAG}{config.variant}"],
+        pipeline_tag=TASK if _is_picture(config) else None,
+        model_name=name.rpartition("/")[2] if results else None,
+        eval_results=results or None,
+    )
+    return f"---\n{told.to_yaml()}\n---\n"
+
+
+def _what(config: ModelConfig) -> str:
+    variant = _variant(config)
+    about = f" ({variant.summary})" if variant else ""
+    data = _dataset(config)
+    made = f" like those of {data}" if data else ""
+    # A conditional network says so by what it was built for; that data has classes makes no network use them.
+    classes = f" The data's classes: {', '.join(config.class_names)}." if config.class_names else ""
+    return (
+        f"A generative adversarial network that makes {_kind(config)}{made}: the variant `{config.variant}`{about}. "
+        f"The weights are the average over training (EMA) of its generator, in safetensors.{classes}"
+    )
+
+
+def _shown(config: ModelConfig) -> str:
+    if config.samples is None:
+        return ""
+    seeds = config.samples.seeds
+    return f"Samples of the seeds {seeds[0]} to {seeds[-1]}, none picked."
+
+
+def _use(config: ModelConfig, name: str) -> str:
+    own = config.plugin.distribution == "ganzoo"
+    needs = "" if own else f" and its plugin `{config.plugin.distribution}`"
+    shape = ", ".join(map(str, config.sample_shape))
+    span = f", in [{config.value_range[0]:g}, {config.value_range[1]:g}]" if config.value_range else ""
+    form = "png" if _is_picture(config) else "npz"
+    return (
+        f"With ganzoo {config.ganzoo} or later{needs} installed:\n\n"
+        f"```python\nimport ganzoo\n\ngenerator = ganzoo.load({name!r})\n"
+        f"samples = generator.sample(seeds=range(16))  # (16, {shape}){span}\n```\n\n"
+        "A seed's sample is the same in any batch and on any machine, but for rounding. On the command line: "
+        f"`ganzoo sample {shlex.quote(name)} --seeds 0-63 -o samples.{form}`."
+    )
+
+
+def _training(config: ModelConfig) -> str:
+    told = config.training
+    rows = list(_training_rows(config))
+    table = "\n".join(["| | |", "|---|---|", *(f"| {key} | {_cell(value)} |" for key, value in rows)])
+    command = told.get("command")
+    return f"```sh\n{command}\n```\n\n{table}" if isinstance(command, str) and "```" not in command else table
+
+
+def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
+    told = config.training
+    dataset = told.get("dataset")
+    if isinstance(dataset, dict):
+        yield (
+            "data",
+            f"{dataset.get('name')}, {_count(dataset.get('count'))} samples, SHA-256 {str(dataset.get('sha256'))[:16]}…",
+        )
+    yield "images seen", _count(told.get("images"))
+    if isinstance(seconds := told.get("seconds"), (int, float)):
+        yield "time", f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+    processes = told.get("processes")
+    many = f", {processes} processes" if isinstance(processes, int) and processes > 1 else ""
+    yield "hardware", f"{told.get('hardware') or told.get('device')}{many}"
+    if isinstance(scored := told.get("scored"), dict):
+        yield "weights", f"the best by {scored.get('by')}, after {_count(scored.get('images'))} images"
+    if told.get("interrupted") is True:
+        yield "ended", "before its budget was spent"
+    yield "software", f"ganzoo {config.ganzoo}, torch {told.get('torch')}"
+
+
+def _table(row: Mapping[str, Any]) -> str:
+    scores, protocol = row["scores"], row["protocol"]
+    lines = [
+        f"| {SCORES[name][0]} | {float(scores[name]):.4g} | {SCORES[name][1]} |"
+        for name in SCORES
+        if isinstance(scores.get(name), (int, float))
+    ]
+    seed = f", seeds from {protocol.get('seed')}"
+    versions = protocol.get("versions")
+    by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
+    return (
+        "\n".join(["| score | | |", "|---|---|---|", *lines])
+        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {_cell(protocol.get('resize'))}; extractor's SHA-256 "
+        f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
+        "Scores of another protocol cannot be compared with these."
+    )
+
+
+def _protocol(protocol: Mapping[str, Json]) -> str:
+    n_fake, n_real = _count(protocol.get("n_fake")), _count(protocol.get("n_real"))
+    return (
+        f"{n_fake} samples against {n_real} of {_cell(protocol.get('data'))}, features of {_cell(protocol.get('extractor'))}"
+    )
+
+
+def _limits(config: ModelConfig, scored: bool) -> str:
+    data = _dataset(config) or "its training data"
+    kind = _kind(config)
+    lines = [
+        f"- It makes {kind} like those of {data} and nothing else, and has that data's choices and gaps: what is rare there "
+        "is rarer here.",
+        "- Like every GAN it leaves out a part of the data (see recall and coverage), and some samples are malformed. "
+        "Truncation (`sample(..., truncation=0.7)`) makes both trade places."
+        if scored
+        else "- Like every GAN it leaves out a part of the data, and some samples are malformed. It has not been scored.",
+        "- Samples are not data: do not use them as if they had been measured or photographed.",
+    ]
+    if not config.license:
+        lines.append("- Nobody has said under which licence the weights may be used.")
+    return "\n".join(lines)
+
+
+def _files(config: ModelConfig, folder: Path) -> str:
+    about = {
+        model_folder.CONFIG: "the variant, its plugin, every constructor argument, and how it was trained",
+        **{weights_file(role): f"the {role}" for role in config.networks},
+        model_folder.SCORES: "all scores with their whole protocols",
+        "samples.png": "samples, none picked",
+        "samples.npz": "samples, none picked",
+    }
+    return "\n".join(f"- `{name}`: {text}" for name, text in about.items() if (folder / name).is_file())
+
+
+def _citation(config: ModelConfig) -> str:
+    variant = _variant(config)
+    method = f"The method:\n\n> {variant.paper}\n\n" if variant else ""
+    return f"{method}The software: ganzoo, a model zoo for generative adversarial networks, version {config.ganzoo}."
+
+
+def _variant(config: ModelConfig) -> Variant | None:
+    """What the plugin says of the variant, if it is installed here."""
+    entry = plugins.load().registry.find("variant", f"{config.plugin.distribution}:{config.variant}")
+    return entry.target if entry and isinstance(entry.target, Variant) else None
+
+
+def _dataset(config: ModelConfig) -> str:
+    """The training data's name, as a tag can have it; empty where there is none."""
+    told = config.training.get("dataset")
+    name = told.get("name") if isinstance(told, dict) else None
+    return name if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 96 else ""
+
+
+def _is_picture(config: ModelConfig) -> bool:
+    from ganzoo.sampling import can_be_drawn
+
+    return can_be_drawn(config.sample_shape, config.value_range)
+
+
+def _kind(config: ModelConfig) -> str:
+    if not _is_picture(config):
+        return f"samples of shape {'x'.join(map(str, config.sample_shape))}"
+    channels, height, width = config.sample_shape
+    return f"{'grey' if channels == 1 else 'colour'} pictures of {width}x{height} pixels"
+
+
+def _count(value: Json) -> str:
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def _cell(value: Json) -> str:
+    """Text as it may stand in a table: on one line, and no column of its own."""
+    return " ".join(str(value).replace("|", "/").split())

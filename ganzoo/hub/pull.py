@@ -1,0 +1,49 @@
+"""A model folder from the Hub."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ganzoo import model_folder
+from ganzoo.errors import UsageError
+from ganzoo.files import replace_folder
+from ganzoo.hub.client import parse_repo
+from ganzoo.hub.find import download
+from ganzoo.hub.push import model_files, validate
+from ganzoo.model_folder import read_config
+
+
+def pull(repo: str, folder: str | Path | None = None) -> Path:
+    """Download a model into the Hub's cache, where ``ganzoo.load(repo)`` finds it offline, and copy it to a folder.
+
+    Args:
+        repo: ``user/repo`` or ``user/repo@revision``.
+        folder: Where to copy it; it must be new, empty, or hold a model, which is replaced. None: leave it in the cache.
+
+    Returns:
+        The folder: the one that was named, or the one in the cache.
+
+    Raises:
+        UsageError: A folder that holds something else.
+        HubError: The Hub cannot be reached, or has no such model.
+        ModelError: What it has is damaged, or needs a plugin that is not there.
+    """
+    parse_repo(repo)
+    target = Path(folder).expanduser() if folder is not None else None
+    if target is not None and target.exists():
+        if not target.is_dir():
+            raise UsageError(f"{str(target)!r} is not a folder")
+        if any(target.iterdir()) and not (target / model_folder.CONFIG).is_file():
+            raise UsageError(f"{str(target)!r} holds something else than a model", hint="name a new folder")
+    config = read_config(download(repo, (model_folder.CONFIG,)))
+    snapshot = download(repo, model_files(config))
+    config = validate(snapshot)
+    if target is None:
+        return snapshot
+    with replace_folder(target) as beside:
+        for name in model_files(config):
+            if (snapshot / name).is_file():
+                # The cache holds links; what is copied is what they lead to.
+                shutil.copyfile(snapshot / name, beside / name)
+    return target

@@ -1,0 +1,80 @@
+"""Models on the Hub that ganzoo can load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganzoo.hub.card import TAG, VARIANT_TAG
+from ganzoo.hub.client import talking
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import ModelInfo
+
+DATASET_TAG = "dataset:"
+"""What the Hub's own tags for a card's ``datasets`` begin with."""
+LOWER_IS_BETTER = ("fd", "kid", "rfd", "fd_train", "class_distance", "copying")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A repository with a model.
+
+    Attributes:
+        repo: ``user/repo``.
+        variant, data: By its tags; empty where they do not say.
+        score: The value that was asked for, with its protocol; None if it does not have it.
+        protocol: How the score was measured, in words.
+        downloads, likes: As the Hub counts them.
+    """
+
+    repo: str
+    variant: str
+    data: str
+    score: float | None
+    protocol: str
+    downloads: int
+    likes: int
+
+
+def search(
+    text: str = "", *, variant: str | None = None, data: str | None = None, score: str = "fd", limit: int = 50
+) -> list[Hit]:
+    """Models on the Hub; those with the best score come first, those without it last.
+
+    Args:
+        text: In the repository's name.
+        variant, data: Only of this variant, and trained on this dataset.
+        score: ``fd``, ``kid`` … whose value is told; scores of different protocols are listed by protocol, not mixed.
+        limit: The most that are asked for.
+
+    Raises:
+        HubError: The Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATASET_TAG + data] if data else [])]
+    with talking("the search"):
+        found = list(HfApi(library_name="ganzoo").list_models(filter=tags, search=text or None, limit=limit, cardData=True))
+    hits = [hit for model in found for hit in _hits(model, score)]
+    sign = 1 if score in LOWER_IS_BETTER else -1
+    return sorted(hits, key=lambda hit: (hit.score is None, hit.protocol, sign * (hit.score or 0), hit.repo))
+
+
+def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:
+    """One for each protocol that the model has been scored by; one without a score if there is none."""
+
+    def tagged(prefix: str) -> str:
+        return next((tag.removeprefix(prefix) for tag in model.tags or () if tag.startswith(prefix)), "")
+
+    told = (model.id, tagged(VARIANT_TAG), tagged(DATASET_TAG))
+    counts = (model.downloads or 0, model.likes or 0)
+    # What a card says is a stranger's word, and may be anything.
+    results = getattr(model.card_data, "eval_results", None) or []
+    scored = [r for r in results if r.metric_type == score and isinstance(r.metric_value, (int, float))]
+    for result in scored:
+        protocol = str(result.metric_name or "").partition("(")[2].removesuffix(")")
+        yield Hit(*told, float(result.metric_value), protocol, *counts)
+    if not scored:
+        yield Hit(*told, None, "", *counts)
