@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganzoo.errors import HubError, UsageError
+from ganzoo.errors import GanzooError, HubError, UsageError
 
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
@@ -36,36 +36,48 @@ def talking(repo: str, revision: str | None = None) -> Iterator[None]:
         HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
         UsageError: A name that it would never accept.
     """
-    import httpx
-    from huggingface_hub import constants, errors
+    from huggingface_hub.errors import HFValidationError, HTTPError
 
-    online = "while online: ganzoo pull " + (f"{repo}@{revision}" if revision else repo)
     try:
         yield
-    except errors.GatedRepoError as error:
-        hint = f"ask its owner at {constants.ENDPOINT}/{repo}, then: hf auth login"
-        raise HubError(f"{repo} is gated, and this account has not been let in", hint=hint) from error
-    except errors.RepositoryNotFoundError as error:
-        raise HubError(
-            f"the Hub has no repository {repo}, or it is private and this account may not see it",
-            hint="check the name; for a private one: hf auth login, or set HF_TOKEN",
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash") from error
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
-        offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
-        raise HubError(f"{repo} is not in the cache of downloads, and {offline}", hint=online) from error
-    except errors.LocalTokenNotFoundError as error:
-        raise HubError("the Hub takes this only from somebody it knows", hint="hf auth login, or set HF_TOKEN") from error
-    except errors.HFValidationError as error:
-        raise UsageError(f"the Hub takes no such name: {_first_line(error)}", hint=f"the form is {FORMS}") from error
-    except errors.HfHubHTTPError as error:
-        raise _refused(repo, error.response.status_code if error.response is not None else 0, error) from error
-    except httpx.HTTPError as error:
-        raise HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {_first_line(error)}", hint="try again") from error
-    except OSError as error:
-        # The client tells a body that came too short, or a cache that cannot be written, as one of these.
-        raise HubError(f"{repo}: {_first_line(error)}", hint="try again; what had arrived whole is kept") from error
+    except (OSError, HTTPError, HFValidationError) as error:
+        raise _explain(error, repo, revision) from error
+
+
+def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooError:
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, errors.HTTPError):
+        # The client looks into its cache when the Hub fails or refuses; that is the reason, not the empty cache.
+        error = error.__cause__
+    login = "hf auth login, or set HF_TOKEN"
+    match error:
+        case errors.GatedRepoError():
+            hint = f"ask its owner at {constants.ENDPOINT}/{repo}, then: {login}"
+            return HubError(f"{repo} is gated, and this account has not been let in", hint=hint)
+        case errors.RepositoryNotFoundError():
+            unseen = f"the Hub has no repository {repo}, or it is private and this account may not see it"
+            return HubError(unseen, hint=f"check the name; for a private one: {login}")
+        case errors.RevisionNotFoundError():
+            return HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash")
+        case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled():
+            why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
+            whole = f"{repo}@{revision}" if revision else repo
+            return HubError(
+                f"{repo} is not, or not all of it, in the cache of downloads, and {why}",
+                hint=f"while online: ganzoo pull {whole}",
+            )
+        case errors.LocalTokenNotFoundError():
+            return HubError("the Hub takes this only from somebody it knows", hint=login)
+        case errors.HFValidationError():
+            return UsageError(f"the Hub takes no such name: {_first_line(error)}", hint=f"the form is {FORMS}")
+        case errors.HfHubHTTPError():
+            return _refusal(repo, error.response.status_code if error.response is not None else 0, error)
+        case errors.HTTPError():
+            return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {_first_line(error)}", hint="try again")
+        case _:
+            # The client tells a body that came too short, or a cache that cannot be written, as an OSError.
+            return HubError(f"{repo}: {_first_line(error)}", hint="try again; what had arrived whole is kept")
 
 
 def check_downloads(repo: str, folder: Path) -> None:
@@ -74,15 +86,17 @@ def check_downloads(repo: str, folder: Path) -> None:
     Raises:
         HubError: One differed.
     """
-    for path in sorted(folder.iterdir()):
+    damaged = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         blob = path.resolve()
         # The cache keeps a file under its hash: SHA-256 for large files, git's SHA-1 for small ones.
         if re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", blob.name) and _hash(blob, len(blob.name)) != blob.name:
             path.unlink()
             blob.unlink(missing_ok=True)
-            raise HubError(
-                f"{path.name} of {repo} came damaged, and has been removed from the cache of downloads", hint="try again"
-            )
+            damaged.append(path.name)
+    if damaged:
+        names = " and ".join(damaged)
+        raise HubError(f"{names} of {repo} came damaged, and left the cache of downloads again", hint="try again")
 
 
 def _hash(path: Path, length: int) -> str:
@@ -93,7 +107,7 @@ def _hash(path: Path, length: int) -> str:
         return hashlib.file_digest(file, lambda: hashlib.sha1(header)).hexdigest()
 
 
-def _refused(repo: str, status: int, error: Exception) -> HubError:
+def _refusal(repo: str, status: int, error: Exception) -> HubError:
     if status == 401:
         return HubError("the Hub does not accept this token", hint="it may have expired: hf auth login, or set HF_TOKEN")
     if status == 403:

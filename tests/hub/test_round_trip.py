@@ -12,7 +12,6 @@ from ganzoo.errors import HubError, ModelError, UsageError
 from ganzoo.hub.pull import pull
 from ganzoo.hub.push import push
 from ganzoo.hub.search import search
-from ganzoo.model_folder import read_config
 
 FILES = {"README.md", "config.json", "model.safetensors", "samples.png"}
 

@@ -1,0 +1,160 @@
+"""The Hub, and the way to it, fail in every way that they have: one clear sentence each, and nothing damaged is kept."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import ganzoo
+from ganzoo.errors import HubError, ModelError, UsageError
+from ganzoo.hub.pull import pull
+from ganzoo.hub.push import push
+from ganzoo.hub.search import search
+from hub.server import Faults
+
+
+@pytest.fixture
+def pushed(hub, model, monkeypatch):
+    push(model, "alice/clothes")
+    # The client waits longer and longer before it tries again.
+    from huggingface_hub.utils import _http
+
+    monkeypatch.setattr(_http.time, "sleep", lambda seconds: None)
+    return hub
+
+
+def load():
+    return ganzoo.load("alice/clothes")
+
+
+def works_again(hub, model):
+    hub.faults = Faults()
+    assert torch.equal(load().sample(seeds=[5]), ganzoo.load(model).sample(seeds=[5]))
+
+
+def test_a_token_that_has_expired(pushed, model):
+    pushed.faults.expired.add("hf_alice")
+    for call in (load, search, lambda: push(model, "alice/clothes")):
+        with pytest.raises(HubError, match=r"does not accept this token.*hf auth login"):
+            call()
+
+
+def test_nobody_pushes_without_a_token(hub, model, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setenv("HF_TOKEN_PATH", "/nowhere")
+    with pytest.raises(HubError, match="hf auth login"):
+        push(model, "alice/clothes")
+
+
+def test_nobody_pushes_to_what_is_anothers(pushed, model, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_bob")
+    with pytest.raises(HubError, match="may not do that to alice/clothes"):
+        push(model, "alice/clothes")
+
+
+def test_a_gated_repository(pushed, monkeypatch):
+    pushed.repos["alice/clothes"].gated = True
+    for token in ("hf_bob", ""):
+        monkeypatch.setenv("HF_TOKEN", token)
+        with pytest.raises(HubError, match=r"alice/clothes is gated.*ask its owner"):
+            load()
+
+
+def test_a_repository_that_is_not_there(hub):
+    with pytest.raises(HubError, match="no repository alice/nothing"):
+        ganzoo.load("alice/nothing")
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_the_hub_fails(pushed, model, status):
+    pushed.faults.status = status
+    for call in (load, search, lambda: push(model, "alice/clothes")):
+        with pytest.raises(HubError, match=f"answers {status}"):
+            call()
+    works_again(pushed, model)
+
+
+def test_the_hub_fails_once_and_the_client_tries_again(pushed, model):
+    pushed.faults = Faults(status=503, where="/resolve/.*safetensors", times=1)
+    assert torch.equal(load().sample(seeds=[5]), ganzoo.load(model).sample(seeds=[5]))
+
+
+@pytest.mark.slow
+def test_nobody_answers(hub, model):
+    push(model, "alice/clothes")
+    env = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9"}  # the port of a service that throws everything away
+
+    def command(*words):
+        return subprocess.run([sys.executable, "-m", "ganzoo", *words], env=env, capture_output=True, text=True, check=False)
+
+    for words in (("search",), ("sample", "alice/other"), ("push", str(model), "alice/clothes")):
+        done = command(*words)
+        assert done.returncode == 1
+        assert "cannot reach the Hub at http://127.0.0.1:9" in done.stderr.splitlines()[-1]
+    ganzoo.load("alice/clothes")
+    assert command("sample", "alice/clothes", "-o", str(model / "x.png")).returncode == 0, "the cache is enough"
+
+
+def test_a_download_that_ends_half_way(pushed, model, tmp_path):
+    pushed.faults.cut = 0.5
+    with pytest.raises(HubError, match="try again"):
+        load()
+    assert not list((tmp_path / "hub-cache").rglob("model.safetensors"))
+    works_again(pushed, model)
+
+
+def test_what_is_not_what_was_sent_is_not_kept(pushed, model):
+    pushed.faults.flip = True
+    with pytest.raises(HubError, match="came damaged, and left the cache"):
+        load()
+    works_again(pushed, model)
+
+
+def test_a_slow_hub(pushed, model):
+    pushed.faults.delay = 0.3
+    assert torch.equal(load().sample(seeds=[5]), ganzoo.load(model).sample(seeds=[5]))
+
+
+def test_a_repository_that_holds_no_model(hub, model):
+    push(model, "alice/clothes")
+    repo = hub.repos["alice/clothes"]
+    repo.commit("main", {"README.md": repo.commits[repo.branches["main"]]["README.md"]}, "no model")
+    with pytest.raises(HubError, match=r"no model of ganzoo's: it lacks config\.json"):
+        load()
+
+
+def test_a_plugin_that_is_not_there_is_named_and_not_installed(hub, model):
+    import json
+
+    config = json.loads((model / "config.json").read_text())
+    config["plugin"] = config["networks"]["generator"]["plugin"] = {"distribution": "fancy-gans", "version": "2.0"}
+    push(model, "alice/clothes")
+    repo = hub.repos["alice/clothes"]
+    files = dict(repo.commits[repo.branches["main"]])
+    files["config.json"] = type(files["config.json"])(json.dumps(config).encode(), large=False)
+    repo.commit("main", files, "of another plugin")
+    with pytest.raises(ModelError, match=r"fancy-gans.*if you trust it: pip install fancy-gans"):
+        load()
+    with pytest.raises(ModelError, match="fancy-gans"):
+        pull("alice/clothes")
+
+
+def test_a_name_that_is_both_a_folder_and_a_shipped_model(model, tmp_path, monkeypatch):
+    from ganzoo.hub import find
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(find, "shipped_models", lambda: {"model": model})
+    with pytest.raises(UsageError, match=r"say \./model or shipped:model"):
+        ganzoo.load("model")
+    assert torch.equal(ganzoo.load("./model").sample(seeds=[1]), ganzoo.load("shipped:model").sample(seeds=[1]))
+
+
+def test_what_is_no_model_at_all_is_told_the_forms(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("dcgan", "no such", "shipped:nothing", "~nobody", "a\0b", "x" * 5000):
+        with pytest.raises((UsageError, ModelError)):
+            ganzoo.load(name)
+    with pytest.raises(UsageError, match=r"ganzoo list --kind models.*user/repo"):
+        ganzoo.load("dcgan")
