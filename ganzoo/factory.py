@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import nn
 from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError
 from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty, Trainer
 from ganzoo.registry import Kind, Origin, Registry
-from ganzoo.variant import Json, thaw
+from ganzoo.variant import Json, leaves, thaw
 
 CONTEXT = ("sample_shape", "num_classes", "value_range", "latent_shape")
 """What a network's constructor may ask for by name; everything else in its signature is an option."""
@@ -54,12 +54,12 @@ class Option:
 
     def check(self, value: Json, label: str) -> Json:
         """``value`` as the annotation has it. Raises UsageError, naming ``label``, if it does not fit."""
-        if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(value)):
+        if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in leaves(value)):
             raise UsageError(f"{label} must be finite, got {value!r}")
         annotated = typing.get_origin(self.annotation) is typing.Annotated
         bare = typing.get_args(self.annotation)[0] if annotated else self.annotation
         # bool is an int to Python, and so to pydantic; to users it is not.
-        if not _mentions(self.annotation, bool) and any(isinstance(leaf, bool) for leaf in _leaves(value)):
+        if not _mentions(self.annotation, bool) and any(isinstance(leaf, bool) for leaf in leaves(value)):
             raise UsageError(f"{label}={value!r}: true and false are no values for it")
         try:
             adapter: TypeAdapter[Any] = TypeAdapter(self.annotation, config=ConfigDict(allow_inf_nan=False))
@@ -220,16 +220,6 @@ def build_networks(
 def count_parameters(network: nn.Module) -> int:
     """How many numbers training changes in ``network``."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def _leaves(value: Json) -> Iterator[Json]:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
 
 
 def _mentions(annotation: Any, wanted: type) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import write_json
-from ganzoo.variant import NAME, Json
+from ganzoo.variant import NAME, Json, leaves
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -27,6 +26,8 @@ PREVIEWS = ("samples.png", "samples.npz")
 MAX_JSON_BYTES = 1 << 20
 MAX_NESTED = 64
 MAX_INTEGER = 1 << 24
+MAX_ARGUMENTS = 1 << 12
+"""The most values, in lists and all, that a network is built with."""
 MAX_VALUES = 1 << 26
 """The most values that a sample has: a picture of 4096 x 4096 in colour has fewer."""
 
@@ -56,12 +57,13 @@ class SeedsConfig(BaseModel):
 
 
 class NetworkConfig(BaseModel):
-    """How one network is built: the component's name, the plugin that offers it, and every argument."""
+    """How one network is built: the component's name, the plugin that offers it, every argument; and its file's hash."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     component: Annotated[str, Field(max_length=200)]
     plugin: PluginConfig
     arguments: dict[str, Json]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class ModelConfig(BaseModel):
@@ -204,15 +206,10 @@ def make_config(data: Any) -> ModelConfig:
     if math.prod(config.sample_shape) > MAX_VALUES:
         raise ModelError(f"sample_shape: {config.sample_shape} is more than {MAX_VALUES} values")
     for role, network in config.networks.items():
-        if _largest_integer(network.arguments) > MAX_INTEGER:
+        values = list(leaves(network.arguments))
+        if len(values) > MAX_ARGUMENTS:
+            raise ModelError(f"networks.{role} has more than {MAX_ARGUMENTS} arguments")
+        # Constructors are asked to allocate by these.
+        if any(isinstance(value, int) and abs(value) > MAX_INTEGER for value in values):
             raise ModelError(f"networks.{role} has an integer beyond ±{MAX_INTEGER}")
     return config
-
-
-def _largest_integer(value: Json) -> int:
-    """The largest absolute value of an integer anywhere in ``value``: constructors are asked to allocate by them."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return max(map(_largest_integer, value), default=0)
-    return abs(value) if isinstance(value, int) else 0

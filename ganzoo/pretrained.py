@@ -6,6 +6,7 @@ without memory and compared with the file's header, then built and loaded strict
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,16 @@ def save(folder: Path, config: ModelConfig, networks: Mapping[str, nn.Module], *
         if half:
             tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
         save_file(tensors, folder / weights_file(role), metadata={"format": "pt"})
-    write_json(folder / CONFIG, config.model_dump(mode="json"))
+    described = config.model_dump(mode="json")
+    for role, network_config in described["networks"].items():
+        network_config["sha256"] = sha256(folder / weights_file(role))
+    write_json(folder / CONFIG, described)
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tensors_of(network: nn.Module, role: str) -> dict[str, torch.Tensor]:
@@ -83,6 +93,8 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
         with torch.device("meta"):
             described = _build(part, role, config)
         _compare(path, described)
+        if (told := config.networks[role].sha256) not in (None, sha256(path)):
+            raise RuntimeError(f"it is not the file that {CONFIG} was written with, whose SHA-256 is {told}")
         network = _build(part, role, config)
         network.load_state_dict(load_file(path), strict=True)
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:

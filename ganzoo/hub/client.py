@@ -36,7 +36,8 @@ def talking(repo: str, revision: str | None = None) -> Iterator[None]:
         HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
         UsageError: A name that it would never accept.
     """
-    from huggingface_hub.errors import HFValidationError, HTTPError
+    # The last is that of whichever library the client speaks HTTP by: httpx, or httpx2.
+    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
     try:
         yield
@@ -46,8 +47,9 @@ def talking(repo: str, revision: str | None = None) -> Iterator[None]:
 
 def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooError:
     from huggingface_hub import constants, errors
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
-    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, errors.HTTPError):
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, HTTPError):
         # The client looks into its cache when the Hub fails or refuses; that is the reason, not the empty cache.
         error = error.__cause__
     login = "hf auth login, or set HF_TOKEN"
@@ -73,7 +75,7 @@ def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooErr
             return UsageError(f"the Hub takes no such name: {_first_line(error)}", hint=f"the form is {FORMS}")
         case errors.HfHubHTTPError():
             return _refusal(repo, error.response.status_code if error.response is not None else 0, error)
-        case errors.HTTPError():
+        case HTTPError():
             return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {_first_line(error)}", hint="try again")
         case _:
             # The client tells a body that came too short, or a cache that cannot be written, as an OSError.
