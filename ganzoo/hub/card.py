@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ganzoo import model_folder, plugins
 from ganzoo.errors import UsageError
@@ -91,7 +92,7 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
         )
         for row in scores
         for score in SCORES
-        if isinstance(row["scores"].get(score), (int, float))
+        if _is_number(row["scores"].get(score))
     ]
     told = ModelCardData(
         library_name="ganzoo",
@@ -109,9 +110,9 @@ def _what(config: ModelConfig) -> str:
     variant = _variant(config)
     about = f" ({variant.summary})" if variant else ""
     data = _dataset(config)
-    made = f" like those of {data}" if data else ""
+    made = f" like those of {_cell(data)}" if data else ""
     # A conditional network says so by what it was built for; that data has classes makes no network use them.
-    classes = f" The data's classes: {', '.join(config.class_names)}." if config.class_names else ""
+    classes = f" The data's classes: {_cell(', '.join(config.class_names))}." if config.class_names else ""
     return (
         f"A generative adversarial network that makes {_kind(config)}{made}: the variant `{config.variant}`{about}. "
         f"The weights are the average over training (EMA) of its generator, in safetensors.{classes}"
@@ -157,7 +158,7 @@ def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
             f"{dataset.get('name')}, {_count(dataset.get('count'))} samples, SHA-256 {str(dataset.get('sha256'))[:16]}…",
         )
     yield "images seen", _count(told.get("images"))
-    if isinstance(seconds := told.get("seconds"), (int, float)):
+    if _is_number(seconds := told.get("seconds")):
         yield "time", f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
     processes = told.get("processes")
     many = f", {processes} processes" if isinstance(processes, int) and processes > 1 else ""
@@ -174,7 +175,7 @@ def _table(row: Mapping[str, Any]) -> str:
     lines = [
         f"| {SCORES[name][0]} | {float(scores[name]):.4g} | {SCORES[name][1]} |"
         for name in SCORES
-        if isinstance(scores.get(name), (int, float))
+        if _is_number(scores.get(name))
     ]
     seed = f", seeds from {protocol.get('seed')}"
     versions = protocol.get("versions")
@@ -195,7 +196,7 @@ def _protocol(protocol: Mapping[str, Json]) -> str:
 
 
 def _limits(config: ModelConfig, scored: bool) -> str:
-    data = _dataset(config) or "its training data"
+    data = _cell(_dataset(config)) or "its training data"
     kind = _kind(config)
     lines = [
         f"- It makes {kind} like those of {data} and nothing else, and has that data's choices and gaps: what is rare there "
@@ -254,10 +255,14 @@ def _kind(config: ModelConfig) -> str:
     return f"{'grey' if channels == 1 else 'colour'} pictures of {width}x{height} pixels"
 
 
+def _is_number(value: Json) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _count(value: Json) -> str:
     return f"{value:,}" if isinstance(value, int) else "?"
 
 
 def _cell(value: Json) -> str:
-    """Text as it may stand in a table: on one line, and no column of its own."""
-    return " ".join(str(value).replace("|", "/").split())
+    """A stranger's words as they may stand in a table or a sentence: on one line, no column, link or tag of their own."""
+    return html.escape(" ".join(str(value).replace("|", "/").split()), quote=False).replace("[", "\\[").replace("`", "'")

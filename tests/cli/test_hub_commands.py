@@ -1,0 +1,60 @@
+"""``push``, ``search``, ``pull`` and ``card`` as they are typed."""
+
+import json
+import shutil
+
+import pytest
+
+import ganzoo
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    options = {"generator.hidden": [16], "discriminator.hidden": [16], "batch_size": 32}
+    return ganzoo.train("mlp", images=64, out=tmp_path_factory.mktemp("run") / "run", options=options).folder
+
+
+def test_from_a_run_to_the_hub_and_back(hub, trained, run_ganzoo, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    plan = run_ganzoo("push", str(run), "alice/clothes", "--dry-run")
+    assert plan.returncode == 0, plan.stderr
+    assert [line.split()[:2] for line in plan.stdout.splitlines()] == [
+        ["send", "config.json"],
+        ["send", "model.safetensors"],
+        ["send", "samples.png"],
+        ["send", "README.md"],
+    ]
+    assert not hub.repos
+
+    pushed = run_ganzoo("push", str(run), "alice/clothes", "--license", "mit")
+    assert pushed.returncode == 0, pushed.stderr
+    assert pushed.stdout.strip() == f"{hub.endpoint}/alice/clothes/commit/{hub.repos['alice/clothes'].branches['main']}"
+    assert "ganzoo.load('alice/clothes')" in pushed.stderr
+
+    found = run_ganzoo("search", "--variant", "mlp", "--json")
+    assert [hit["repo"] for hit in json.loads(found.stdout)] == ["alice/clothes"]
+    nothing = run_ganzoo("search", "trousers")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+
+    pulled = run_ganzoo("pull", "alice/clothes", str(tmp_path / "copy"))
+    assert pulled.stdout.strip() == str(tmp_path / "copy"), pulled.stderr
+    sampled = run_ganzoo("sample", "alice/clothes", "-o", str(tmp_path / "sheet.png"))
+    assert sampled.returncode == 0, sampled.stderr
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_a_card_is_written_anew(trained, run_ganzoo, tmp_path):
+    model = shutil.copytree(trained / "model", tmp_path / "model")
+    (model / "README.md").unlink()
+    done = run_ganzoo("card", str(model), "--name", "alice/clothes", "--license", "mit")
+    assert done.stdout.strip() == str(model / "README.md"), done.stderr
+    assert "license: mit" in (model / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_pushed_is_one_line(hub, run_ganzoo, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for words, code in ((("photos", "alice/x"), 1), (("photos", "x"), 2), (("nowhere", "alice/x"), 1)):
+        done = run_ganzoo("push", *words)
+        assert done.returncode == code
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stderr.startswith("ganzoo: ")

@@ -1,0 +1,94 @@
+"""A model card is whole: everything that the folder says, in metadata and in words, and nothing besides."""
+
+import json
+
+import pytest
+import yaml
+
+from ganzoo.errors import ModelError, UsageError
+from ganzoo.files import write_json
+from ganzoo.hub.card import card, write_card
+from ganzoo.model_folder import read_config, set_license
+
+PROTOCOL = {
+    "extractor": "fashion-mnist-cnn",
+    "extractor_sha256": "ab" * 32,
+    "resize": "none",
+    "data": "fashion-mnist-10k",
+    "data_sha256": "cd" * 32,
+    "n_real": 10_000,
+    "n_fake": 5_000,
+    "seed": 0,
+    "versions": {"ganzoo": "0.1.0"},
+}
+
+
+def metadata(text):
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def test_what_a_card_says(model):
+    write_json(model / "metrics.json", [{"scores": {"fd": 0.51234, "kid": 0.004}, "protocol": PROTOCOL}])
+    text = card(model, "alice/clothes")
+    told = metadata(text)
+    assert told["library_name"] == "ganzoo"
+    assert told["pipeline_tag"] == "unconditional-image-generation"
+    assert told["datasets"] == ["fashion-mnist-10k"]
+    assert {"ganzoo", "variant:mlp"} <= set(told["tags"])
+    (result,) = told["model-index"][0]["results"]
+    assert [(m["type"], m["value"]) for m in result["metrics"]] == [("fd", 0.51234), ("kid", 0.004)]
+    assert all("5,000 samples against 10,000 of fashion-mnist-10k" in m["name"] for m in result["metrics"])
+    config = read_config(model)
+    for words in (
+        "ganzoo.load('alice/clothes')",
+        config.training["command"],
+        config.training["hardware"],
+        f"| images seen | {config.training['images']} |",
+        "![Samples, none picked](samples.png)",
+        "Samples of the seeds 0 to 63",
+        "| Fréchet distance | 0.5123 |",
+        "Goodfellow et al.",
+        "Nobody has said under which licence",
+    ):
+        assert words in text, words
+    assert "TODO" not in text
+    assert "None" not in text
+
+
+def test_what_was_not_measured_is_not_said(model):
+    text = card(model, "alice/clothes")
+    assert "model-index" not in metadata(text)
+    assert "How good it is" not in text
+    assert "It has not been scored" in text
+
+
+def test_a_licence_is_kept(model):
+    set_license(model, "cc-by-4.0")
+    assert metadata(card(model, "alice/clothes"))["license"] == "cc-by-4.0"
+    assert metadata(write_card(model, "x").read_text())["license"] == "cc-by-4.0"
+    with pytest.raises(UsageError, match="licence"):
+        set_license(model, "Do What You Want")
+
+
+def test_a_strangers_words_stay_words(model):
+    config = json.loads((model / "config.json").read_text())
+    config["training"]["dataset"]["name"] = "x\n---\nlicense: mit\n| a | b |"
+    config["training"]["command"] = "```\n# Not a command"
+    config["class_names"] = ["<script>", "[a](javascript:b)"]
+    (model / "config.json").write_text(json.dumps(config))
+    write_json(model / "metrics.json", [{"scores": {"fd": "best", "kid": True}, "protocol": {"versions": 3}}])
+    text = card(model, "alice/clothes")
+    assert metadata(text)["license"] == "unknown"
+    assert "# Not a command" not in text
+    assert "<script>" not in text
+
+
+def test_a_name_of_two_lines_is_refused(model):
+    with pytest.raises(UsageError):
+        card(model, "alice/clothes\n# evil")
+
+
+def test_a_damaged_folder_has_no_card(model):
+    (model / "config.json").write_text("{}")
+    with pytest.raises(ModelError):
+        card(model, "alice/clothes")
