@@ -11,11 +11,17 @@ from pathlib import Path
 from ganzoo import plugins
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import FREE
+from ganzoo.training.scoring import Scoring
 from ganzoo.variant import Json, thaw
 
 
-def command_of(config: RunConfig) -> str:
-    """``ganzoo train …`` with everything in which the run differs from its preset; data by a name without its folder."""
+def command_of(config: RunConfig, scoring: Scoring | None = None) -> str:
+    """``ganzoo train …`` with everything in which the run differs from its preset; data by a name without its folder.
+
+    Args:
+        config: The run.
+        scoring: How it is scored as it goes, which decides what weights are kept.
+    """
     words = ["ganzoo", "train", config.variant.name]
     if config.preset != "default":
         words += ["--preset", config.preset]
@@ -39,6 +45,9 @@ def command_of(config: RunConfig) -> str:
         words += ["--seed", str(config.seed)]
     if config.precision != plain.precision:
         words += ["--precision", config.precision]
+    if scoring is not None:
+        words += ["--score-every", str(scoring.every)]
+        words += ["--until", f"{scoring.by}={scoring.until:g}"] if scoring.until is not None else []
     for key, value in _changes(plain, config):
         words += ["-o", f"{key}={value if isinstance(value, str) else json.dumps(thaw(value))}"]
     return shlex.join(words)

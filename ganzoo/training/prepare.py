@@ -203,7 +203,7 @@ def describe_model(
         "images": outcome.images,
         "seconds": round(outcome.seconds, 1),
         "interrupted": outcome.interrupted,
-        "command": command_of(config),
+        "command": command_of(config, prepared.scoring),
         "device": prepared.processes.device.type,
         "hardware": hardware(prepared.processes.device),
         "processes": prepared.processes.count,
