@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -134,7 +135,7 @@ def _use(config: ModelConfig, name: str) -> str:
     form = "png" if _is_picture(config) else "npz"
     return (
         f"With ganzoo {config.ganzoo} or later{needs} installed:\n\n"
-        f"```python\nimport ganzoo\n\ngenerator = ganzoo.load({name!r})\n"
+        f"```python\nimport ganzoo\n\ngenerator = ganzoo.load({json.dumps(name, ensure_ascii=False)})\n"
         f"samples = generator.sample(seeds=range(16))  # (16, {shape}){span}\n```\n\n"
         "A seed's sample is the same in any batch and on any machine, but for rounding. On the command line: "
         f"`ganzoo sample {shlex.quote(name)} --seeds 0-63 -o samples.{form}`."

@@ -55,6 +55,10 @@ def test_looking_up_imports_nothing_heavy(imported, args):
     assert not imported(*args) & HEAVY
 
 
+def test_listing_models_imports_no_more_than_what_validates_their_files(imported):
+    assert not imported("list", "--kind", "models") & (HEAVY - {"pydantic"})
+
+
 @pytest.mark.parametrize("words", ["ganzoo ", "ganzoo li", "ganzoo list --kind ", "ganzoo train --"])
 def test_completion_imports_nothing_heavy(imported, words):
     words_before = len(words.split(" ")) - 1

@@ -40,7 +40,7 @@ def test_what_a_card_says(model):
     assert all("5,000 samples against 10,000 of fashion-mnist-10k" in m["name"] for m in result["metrics"])
     config = read_config(model)
     for words in (
-        "ganzoo.load('alice/clothes')",
+        'ganzoo.load("alice/clothes")',
         config.training["command"],
         config.training["hardware"],
         f"| images seen | {config.training['images']} |",
