@@ -33,21 +33,23 @@ def main() -> None:
     config = config.model_copy(update={"license": "apache-2.0"})
     networks = {role: ganzoo.load(run, role=role) for role in config.networks}
     target = ROOT / "model_cards" / arguments.name
-    distances = {}
-    for half in (False, True):
-        with replace_folder(target) as beside:
+    # Beside it until all is well: what ships now stays if this does not.
+    with replace_folder(target) as beside:
+        distances = {}
+        for half in (False, True):
             pretrained.save(beside, config, networks, half=half)
-        scores = ganzoo.evaluate(target, data=arguments.data, **({} if half else {"measures": ("fd",)}))
-        distances[half] = scores.values["fd"]
-        print(f"{'half' if half else 'whole'} precision: {distances[half]:.5f}")
-    moved = abs(distances[True] / distances[False] - 1)
-    if moved > MOVED:
-        raise SystemExit(f"half precision moves the distance by {moved:.1%}")
-    generator = ganzoo.load(target)
-    drawn = can_be_drawn(config.sample_shape, config.value_range)
-    assert config.samples is not None
-    sample_to(target / f"samples.{'png' if drawn else 'npz'}", generator, config.samples.seeds, drawn=drawn)
-    print(write_card(target, arguments.name))
+            scores = ganzoo.evaluate(beside, data=arguments.data, **({} if half else {"measures": ("fd",)}))
+            distances[half] = scores.values["fd"]
+            print(f"{'half' if half else 'whole'} precision: {distances[half]:.5f}")
+        moved = abs(distances[True] / distances[False] - 1)
+        if moved > MOVED:
+            raise SystemExit(f"half precision moves the distance by {moved:.1%}")
+        generator = ganzoo.load(beside)
+        drawn = can_be_drawn(config.sample_shape, config.value_range)
+        assert config.samples is not None
+        sample_to(beside / f"samples.{'png' if drawn else 'npz'}", generator, config.samples.seeds, drawn=drawn)
+        write_card(beside, arguments.name)
+    print(target)
 
 
 if __name__ == "__main__":

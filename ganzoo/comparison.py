@@ -12,12 +12,13 @@ from pathlib import Path
 
 from ganzoo import plugins
 from ganzoo.data import open_data
-from ganzoo.evaluation.evaluate import SAMPLES, evaluate
-from ganzoo.evaluation.measures import fidelity
+from ganzoo.evaluation.evaluate import SAMPLES, evaluate, rehearse
+from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import replace_file
 from ganzoo.plots import draw_dots
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.monitor import Watcher
+from ganzoo.training.precision import choose_device
 from ganzoo.training.run import train
 from ganzoo.variant import Json
 
@@ -102,14 +103,13 @@ def compare(
         UsageError, DataError, PluginError, TrainingError: As for both of these.
         KeyboardInterrupt: A run was asked to stop, and did. What is done is kept.
     """
-    fidelity()
     registry = plugins.load().registry
     for contender in contenders:
         resolve(registry, contender.variant, preset=contender.preset)
-    if real is not None:
-        # What cannot be read should be known before hours of training.
-        open_data(real, registry=registry, resolution=resolution)
-    asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples}
+    # What cannot be read or scored should be known before hours of training.
+    store = open_data(data, registry=registry, resolution=resolution)
+    judged = rehearse(store.sample_shape, data=real or data, extractor=extractor, samples=samples)
+    asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples, **judged}
     kept, results = read_results(out), []
     # Seed by seed: a comparison that is stopped half way has something to say of everybody.
     for seed in range(seeds):
@@ -133,13 +133,22 @@ def compare(
             same = [r for r in kept if (r.contender, r.seed) == (str(contender), seed)]
             result = next((r for r in same if r.images == run.images and r.asked == asked), None)
             if result is None:
-                scores = evaluate(run.folder, data=real, extractor=extractor, samples=samples)
+                scores = evaluate(
+                    run.folder,
+                    data=real or data,
+                    train=data,
+                    extractor=extractor,
+                    samples=samples,
+                    device=choose_device(device),
+                )
                 told = scores.to_json()
                 row = (str(contender), seed, run.images, round(run.seconds, 1), asked, told["scores"], told["protocol"])
                 result = Result(*row)
                 kept = [*(r for r in kept if r not in same), result]
                 _write_results(out, kept)
             results.append(result)
+    for result in results:
+        require_same(results[0].protocol, result.protocol)
     draw_dots(out / PLOT, {name: [r.scores["fd"] for r in rows] for name, rows in by_contender(results).items()}, y="fd")
     return results
 
@@ -166,8 +175,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def read_results(out: Path) -> list[Result]:
     """What an earlier comparison in this folder has found; a line that is no result is passed over."""
     try:
-        lines = (out / RESULTS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = (out / RESULTS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         return []
     found = []
     for line in lines:

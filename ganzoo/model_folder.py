@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ SCORES = "metrics.json"
 CARD = "README.md"
 PREVIEWS = ("samples.png", "samples.npz")
 MAX_JSON_BYTES = 1 << 20
+LICENSE = r"^[a-z0-9][a-z0-9.-]{0,49}$"
 MAX_NESTED = 64
 MAX_INTEGER = 1 << 24
 MAX_ARGUMENTS = 1 << 12
@@ -36,12 +38,15 @@ Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 
 
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
+
+
 class PluginConfig(BaseModel):
     """The installed distribution that something came from."""
 
     model_config = ConfigDict(frozen=True)
     distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
+    version: Version
 
 
 class SeedsConfig(BaseModel):
@@ -86,7 +91,7 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     format: Literal[1]
-    ganzoo: Annotated[str, Field(max_length=100)]
+    ganzoo: Version
     variant: Annotated[str, Field(pattern=rf"^{NAME.pattern}$", max_length=100)]
     plugin: PluginConfig
     networks: Annotated[dict[Role, NetworkConfig], Field(min_length=1, max_length=20)]
@@ -97,7 +102,7 @@ class ModelConfig(BaseModel):
     value_range: tuple[FiniteFloat, FiniteFloat] | None = None
     training: dict[str, Json] = {}
     samples: SeedsConfig | None = None
-    license: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,49}$")] | None = None
+    license: Annotated[str, Field(pattern=LICENSE)] | None = None
 
 
 def weights_file(role: str) -> str:
@@ -142,12 +147,15 @@ def read_config(folder: Path) -> ModelConfig:
 
 def set_license(folder: Path, license_name: str) -> None:
     """Say in a model folder under which licence its weights may be used. Raises UsageError for what is no licence's name."""
-    data = read_config(folder).model_dump(mode="json")
-    try:
-        make_config({**data, "license": license_name})
-    except ModelError:
-        raise UsageError(f"{license_name!r} is not how the Hub names a licence", hint="for example: mit, cc-by-4.0") from None
-    write_json(folder / CONFIG, {**data, "license": license_name})
+    check_license(license_name)
+    read_config(folder)
+    write_json(folder / CONFIG, {**read_json(folder / CONFIG), "license": license_name})
+
+
+def check_license(license_name: str) -> None:
+    """Raise UsageError for what is no licence's name."""
+    if not re.fullmatch(LICENSE, license_name):
+        raise UsageError(f"{license_name!r} is not how the Hub names a licence", hint="for example: mit, cc-by-4.0")
 
 
 def read_scores(folder: Path) -> list[dict[str, dict[str, Json]]]:
@@ -210,6 +218,14 @@ def make_config(data: Any) -> ModelConfig:
         if len(values) > MAX_ARGUMENTS:
             raise ModelError(f"networks.{role} has more than {MAX_ARGUMENTS} arguments")
         # Constructors are asked to allocate by these.
-        if any(isinstance(value, int) and abs(value) > MAX_INTEGER for value in values):
-            raise ModelError(f"networks.{role} has an integer beyond ±{MAX_INTEGER}")
+        if any(_magnitude(value) > MAX_INTEGER for value in values):
+            raise ModelError(f"networks.{role} has a number beyond ±{MAX_INTEGER}")
     return config
+
+
+def _magnitude(value: Json) -> float:
+    """Of a number, or of text that would pass for one."""
+    if isinstance(value, str):
+        digits = value.strip().lstrip("+-").replace("_", "")
+        value = int(digits) if digits.isdecimal() and len(digits) < 20 else MAX_INTEGER + 1 if digits.isdecimal() else 0
+    return abs(value) if isinstance(value, (int, float)) else 0

@@ -42,7 +42,8 @@ def _figure() -> Any:
 
 def _finish(path: Path, figure: Any, axes: Any, y: str) -> None:
     axes.set_ylabel(y)
-    axes.set_ylim(bottom=0)
+    # A kernel distance, being unbiased, may be below.
+    axes.set_ylim(bottom=min(0, axes.dataLim.y0))
     axes.grid(axis="y", alpha=0.3)
     with replace_file(path) as beside:
         figure.savefig(beside, format="png", dpi=120)

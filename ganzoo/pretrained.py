@@ -23,6 +23,9 @@ from ganzoo.files import write_json
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
 from ganzoo.registry import Entry, Origin, Registry
 
+MAX_WORDS = 500
+MAX_HEADER = 1 << 22
+"""Bytes of a weights file's header; it has about a hundred for each tensor."""
 STORED = ("F64", "F32", "F16", "BF16")
 INTEGERS = ("I64", "I32", "I16", "I8", "U8", "BOOL")
 """The types that floating-point weights, and others, may be stored in, whatever a network computes in."""
@@ -98,7 +101,7 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
         network = _build(part, role, config)
         network.load_state_dict(load_file(path), strict=True)
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:
-        raise ModelError(f"{path} cannot be loaded: {error}") from error
+        raise ModelError(f"{path} cannot be loaded: {shorten(error)}") from error
     network.config = config  # type: ignore[assignment]
     return network.to(device).eval().requires_grad_(False)
 
@@ -124,7 +127,13 @@ def _part(config: ModelConfig, role: str, folder: Path) -> Part:
     try:
         return make_part(registry, kind_of(role), name, network.arguments, label=role, within=entry.origin)
     except UsageError as error:
-        raise ModelError(f"{folder / CONFIG}: {error.message}", hint=_versions(config, entry.origin)) from error
+        raise ModelError(f"{folder / CONFIG}: {shorten(error.message)}", hint=_versions(config, entry.origin)) from error
+
+
+def shorten(words: object) -> str:
+    """What an error says, on one line and not longer than anybody reads; a stranger's file may have written it."""
+    line = " ".join(str(words).split())
+    return line if len(line) <= MAX_WORDS else f"{line[:MAX_WORDS]} …"
 
 
 def _variant_entry(registry: Registry, config: ModelConfig) -> Entry:
@@ -164,6 +173,9 @@ def _compare(path: Path, described: nn.Module) -> None:
     """Compare a file's header with a network that has no memory yet. Raises RuntimeError where they differ."""
     if not path.is_file():
         raise RuntimeError("there is no such file")
+    with path.open("rb") as raw:
+        if int.from_bytes(raw.read(8), "little") > MAX_HEADER:
+            raise RuntimeError(f"its header is longer than {MAX_HEADER} bytes")
     wanted = {k: (tuple(v.shape), v.dtype) for k, v in described.state_dict().items()}
     with safe_open(path, framework="pt") as file:
         names = set(file.keys())

@@ -233,6 +233,13 @@ def pipe(name):
     return damage
 
 
+def many_tensors(folder):
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({f"t{number}": entry for number in range(600_000)}).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    forget_hash(folder)
+
+
 DEEP = b'{"format": 1, "training": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 ATTACKS = {
     "a pickle for weights": replace("model.safetensors", pickle.dumps(Exploit())),
@@ -249,6 +256,10 @@ ATTACKS = {
     "a sample shape of one huge number": with_config(lambda config: config.update(sample_shape=[10**12])),
     "a sample shape of many numbers": with_config(lambda config: config.update(sample_shape=[1] * 1000)),
     "a huge latent": arguments(latent_dim=10**12),
+    "a number in text": arguments(latent_dim="9" * 15),
+    "an argument of 100,000 letters": arguments(latent_dim="x" * 100_000),
+    "a name of 900,000 letters": arguments(**{"x" * 900_000: 1}),
+    "a header of 600,000 tensors": many_tensors,
     "a wide network": arguments(hidden=[1 << 24, 1 << 24]),
     "a deep network": arguments(hidden=[1] * 100_000),
     "an argument that is not there": arguments(command="rm -rf /"),

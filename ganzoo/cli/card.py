@@ -25,9 +25,14 @@ It is written from config.json and metrics.json alone, so that what it says is w
 def card(folder: Path, name: str | None, license_name: str | None) -> None:
     """Write the model card of the model in FOLDER, or in the folder of a run."""
     from ganzoo import model_folder
+    from ganzoo.errors import UsageError
     from ganzoo.hub.card import write_card
+    from ganzoo.hub.find import find
 
-    path = model_folder.find(folder)
+    found = find(folder)
+    if not found.own:
+        raise UsageError(f"{folder} is not yours to write to", hint="make a copy: ganzoo pull USER/REPO FOLDER")
+    path = found.folder
     if license_name is not None:
         model_folder.set_license(path, license_name)
     out.line(str(write_card(path, name or str(folder))))

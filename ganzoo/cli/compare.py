@@ -89,7 +89,7 @@ def compare(
             name,
             str(len(rows)),
             f"{sum(r.images for r in rows) / len(rows):,.0f}",
-            *(around([r.scores[column] for r in rows]) for column in shown),
+            *(interval_of([r.scores[column] for r in rows]) for column in shown),
         ]
         for name, rows in groups.items()
     ]
@@ -101,7 +101,7 @@ def compare(
     )
 
 
-def around(values: list[float]) -> str:
+def interval_of(values: list[float]) -> str:
     """A mean, and how far it is from certain."""
     from ganzoo.comparison import interval
 

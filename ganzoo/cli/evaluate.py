@@ -27,7 +27,7 @@ Scores:
                        like new data, near 1 copies
 
 \b
-The last two need training data that is known and is not what --data names. Scores of a model of your own go into
+The last two need training data that is known (--train) and is not what --data names. Scores of a model of your own go into
 metrics.json in its folder, with their protocol: extractor, data, hashes, how many of each, seed, versions. Compare scores
 of one protocol only. Needs: pip install 'ganzoo[evaluation]'
 """
@@ -35,7 +35,9 @@ of one protocol only. Needs: pip install 'ganzoo[evaluation]'
 
 @click.command(epilog=EPILOG)
 @click.argument("model")
-@click.option("--data", metavar="DATA", help="Real samples, at best held out. Default: what the model was trained on.")
+@click.option(
+    "--data", metavar="DATA", help="Real samples, at best held out. Default: the dataset it was trained on, if registered."
+)
 @click.option(
     "--extractor",
     metavar="NAME",
@@ -45,6 +47,7 @@ of one protocol only. Needs: pip install 'ganzoo[evaluation]'
 @click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
 @click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first of their seeds.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
+@click.option("--train", metavar="DATA", help="What it was trained on, if that is no registered dataset of the model's own.")
 @click.option(
     "--neighbours",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -60,6 +63,7 @@ def evaluate(
     measures: str | None,
     seed: int,
     device: str,
+    train: str | None,
     neighbours: Path | None,
     as_json: bool,
 ) -> None:
@@ -77,6 +81,7 @@ def evaluate(
             measures=evaluation.ALL_MEASURES if measures is None else [name.strip() for name in measures.split(",")],
             seed=seed,
             device=choose_device(device),
+            train=train,
             neighbours=neighbours,
             progress=progress,
         )

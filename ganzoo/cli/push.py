@@ -42,6 +42,8 @@ def push(folder: Path, repo: str, private: bool, revision: str | None, license_n
         out.table(("WHAT", "FILE", "SIZE"), rows)
         out.say(f"nothing was sent; without --dry-run this goes to {done.repo}")
         return
+    for name in done.stale:
+        out.say(f"removed from the repository: {name}")
     out.line(done.url)
     at = f"{done.repo}@{done.revision}" if done.revision else done.repo
     out.say(f"anybody who may see it loads it with: ganzoo.load({at!r})")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import statistics
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ganzoo import plugins
 from ganzoo.data import open_data
@@ -16,7 +18,7 @@ from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import Batches, Progress, features_of, features_of_real
 from ganzoo.evaluation.find import default_extractor, find_extractor
-from ganzoo.evaluation.measures import MEASURES, class_distance, copying, frechet, measure
+from ganzoo.evaluation.measures import MEASURES, class_distance, copying, frechet, measure, require_enough
 from ganzoo.evaluation.neighbours import write_neighbours
 from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
@@ -26,8 +28,11 @@ from ganzoo.hub.load import load
 from ganzoo.model_folder import read_config
 from ganzoo.registry import Registry
 from ganzoo.sampling import can_be_drawn
+from ganzoo.variant import Json
 
 SAMPLES = 10_000
+SUBSETS = 5
+"""Of the training data, over which ``fd_train`` is a mean."""
 ALL_MEASURES = (*MEASURES, "class_distance", "rfd", "copying")
 
 
@@ -40,6 +45,7 @@ def evaluate(
     measures: Collection[str] = ALL_MEASURES,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    train: str | None = None,
     neighbours: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Scores:
@@ -51,13 +57,15 @@ def evaluate(
     Args:
         source: Whatever :func:`ganzoo.load` takes, or an NPZ or NPY file of samples.
         data: The real samples to compare with, held-out ones at best, in any form that ``ganzoo train --data`` takes; by
-            default those that the model was trained on.
+            default those that the model was trained on, if they are a registered dataset.
         extractor: Whose features: ``fashion-mnist-cnn``, ``timm:NAME``, ``inception``, or one that a plugin registers; by
             default the first for 28x28 grey pictures and ``inception`` for all others.
         samples: How many to draw, and how many real ones to compare with at the most.
         measures: Which scores; see :class:`Scores`.
         seed: Samples have the seeds from here on.
         device: Where to compute.
+        train: What the model was trained on, for ``rfd``, ``copying`` and ``neighbours``; by default the registered dataset
+            that the model folder names.
         neighbours: A PNG file for samples beside the training samples that are nearest to them.
         progress: Told of the pictures done and in all.
 
@@ -70,37 +78,78 @@ def evaluate(
     registry = plugins.load().registry
     drawn = _samples_of(source, samples, seed, device)
     # A name in a model folder is a stranger's word: it is looked up, and never imported or opened.
-    trained_on = drawn.trained_on if registry.find("dataset", drawn.trained_on) else None
+    trained_on = train or (drawn.trained_on if registry.find("dataset", drawn.trained_on) else None)
     name = data or trained_on
     if name is None:
         raise UsageError("nothing says what the samples should be like", hint="name real ones: --data DATA")
     real = _pictures(registry, name, drawn.shape)
-    train = _pictures(registry, trained_on, drawn.shape) if trained_on and trained_on != name else None
-    if neighbours and train is None and trained_on is None:
-        raise UsageError("the training data of these samples is not known, so that neighbours cannot be found in it")
+    if neighbours and trained_on is None:
+        raise UsageError("nothing says what this model was trained on, to find neighbours in", hint="name it: --train DATA")
+    training = _pictures(registry, trained_on, drawn.shape) if trained_on and trained_on != name else None
+    training = real if trained_on == name else training
+    # Whatever it is called: real samples that were trained on say nothing of copying, and have no distance to themselves.
+    apart = training is not None and not _alike(training, real)
     judge = find_extractor(registry, extractor or default_extractor(drawn.shape)).to(device)
     rows = Order(len(real), seed).indices(0, min(samples, len(real)))
     real_features = features_of_real(judge, real, rows)
+    # Known before any sample is drawn, as drawing takes long.
+    require_enough(drawn.count, real_features, measures)
     features = features_of(judge, drawn.batches, drawn.count, progress)
     values = measure(features, real_features, measures, seed=seed)
-    if "class_distance" in measures and real.labels is not None and (found := _classes(judge, features)) is not None:
-        values["class_distance"] = class_distance(found, real.labels[rows], real.num_classes)
-    if train and "rfd" in measures:
-        as_many = Order(len(train), seed).indices(0, min(len(rows), len(train)))
-        values["fd_train"] = frechet(features_of_real(judge, train, as_many), real_features)
-        values["rfd"] = (values["fd"] if "fd" in values else frechet(features, real_features)) / values["fd_train"]
-    whole = train or real
-    if (train and "copying" in measures) or neighbours:
-        train_features = features_of_real(judge, whole, torch.arange(len(whole)), progress)
-        if train and "copying" in measures:
-            values["copying"] = copying(features, real_features, train_features)
-        if neighbours:
-            write_neighbours(Path(neighbours), drawn.batches, features, whole, train_features)
-    scores = Scores(values, _protocol(judge, real, train, n_real=len(rows), n_fake=drawn.count, seed=seed))
+    if "class_distance" in measures and (classes := _classes(judge, features, real_features)) is not None:
+        values["class_distance"] = class_distance(*classes)
+    wanted = {"rfd", "copying"} & set(measures) if apart else set()
+    train_features = torch.empty(0)
+    if training and (wanted or neighbours):
+        train_features = features_of_real(judge, training, torch.arange(len(training)), progress)
+    if "rfd" in wanted and len(train_features) >= drawn.count:
+        values |= _relative(features, real_features, train_features, seed)
+    if "copying" in wanted:
+        values["copying"] = copying(features, real_features, train_features)
+    if not values:
+        raise UsageError(f"none of {', '.join(measures)} can be had here", hint="held-out real samples: --data DATA")
+    referred = training if apart else None
+    scores = Scores(values, _protocol(judge, real, referred, n_real=len(rows), n_fake=drawn.count, seed=seed))
     if drawn.folder:
         write_scores(drawn.folder, scores)
         write_card(drawn.folder, str(source))
+    if neighbours and training:
+        write_neighbours(Path(neighbours), drawn.batches, features, training, train_features)
     return scores
+
+
+def _alike(a: Store, b: Store) -> bool:
+    return a.samples.shape == b.samples.shape and torch.equal(a.samples, b.samples)
+
+
+def _relative(features: Tensor, real_features: Tensor, train_features: Tensor, seed: int) -> dict[str, float]:
+    """``rfd`` and what it refers to: the distance of as many training samples, since a distance depends on how many.
+
+    The distance of one subset is made by a few outliers more or less: it is the mean over some.
+    """
+    count, order = len(features), Order(len(train_features), seed)
+    parts = [order.indices(n * count, (n + 1) * count) for n in range(min(SUBSETS, len(train_features) // count))]
+    mean = statistics.fmean(frechet(train_features[rows], real_features) for rows in parts)
+    return {"fd_train": mean, "rfd": frechet(features, real_features) / mean}
+
+
+def rehearse(
+    shape: Sequence[int], *, data: str, extractor: str | None, samples: int, resolution: int | None = None
+) -> dict[str, Json]:
+    """See to it that samples of a shape can be scored, before hours are spent on making them.
+
+    Returns:
+        The hashes of the real samples and of the extractor.
+
+    Raises:
+        UsageError, DataError: They cannot.
+    """
+    registry = plugins.load().registry
+    real = _pictures(registry, data, tuple(shape))
+    judge = find_extractor(registry, extractor or default_extractor(shape))
+    one = features_of(judge, lambda start, stop: real.batch(torch.arange(start, stop))[0], 2)
+    require_enough(samples, one[:1].expand(min(samples, len(real)), -1), ALL_MEASURES)
+    return {"data_sha256": real.describe()["sha256"], "extractor_sha256": judge.sha256}
 
 
 def _protocol(judge: Extractor, real: Store, train: Store | None, *, n_real: int, n_fake: int, seed: int) -> Protocol:
@@ -138,8 +187,9 @@ class _Drawn:
 def _samples_of(source: str | Path, samples: int, seed: int, device: str | torch.device) -> _Drawn:
     if Path(source).suffix.lower() in (".npz", ".npy"):
         store = _pictures(plugins.load().registry, str(source), None)
-        count = min(samples, len(store))
-        return _Drawn(store.sample_shape, count, lambda start, stop: store.batch(torch.arange(start, stop))[0])
+        # A file may be sorted, by class for example.
+        rows = Order(len(store), seed).indices(0, samples) if samples < len(store) else torch.arange(len(store))
+        return _Drawn(store.sample_shape, len(rows), lambda start, stop: store.batch(rows[start:stop])[0])
     found = find(source)
     config = read_config(found.folder)
     if not can_be_drawn(config.sample_shape, config.value_range):
@@ -165,7 +215,8 @@ def _pictures(registry: Registry, name: str, shape: tuple[int, ...] | None) -> S
     return store
 
 
-def _classes(judge: Extractor, features: torch.Tensor) -> torch.Tensor | None:
-    device = next((t.device for t in judge.state_dict().values()), features.device)
-    found = judge.classes(features.to(device))
-    return None if found is None else found.cpu()
+def _classes(judge: Extractor, *features: Tensor) -> list[Tensor] | None:
+    """What the extractor takes samples, and real ones, for; None if it is no classifier."""
+    device = next((t.device for t in judge.state_dict().values()), features[0].device)
+    found = [judge.classes(rows.to(device)) for rows in features]
+    return [classes.cpu() for classes in found if classes is not None] or None

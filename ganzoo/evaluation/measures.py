@@ -61,28 +61,25 @@ def frechet(a: Tensor, b: Tensor) -> float:
     fidelity()
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-    for features in (a, b):
-        if len(features) < 2 * features.shape[1]:
-            raise UsageError(
-                f"{len(features)} samples are too few for a Fréchet distance of {features.shape[1]} features: it takes "
-                f"{2 * features.shape[1]}",
-                hint="score more samples, or go by KID, which is unbiased: --measures kid",
-            )
+    for rows in (a, b):
+        _require_covariance(len(rows), rows.shape[1], "samples")
     statistics = [fid_features_to_statistics(features.double().cpu()) for features in (a, b)]
     distance: float = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     return distance
 
 
 def kid(a: Tensor, b: Tensor, *, seed: int = 0) -> tuple[float, float]:
-    """The kernel distance, mean and standard deviation over 100 subsets of up to 1,000 (Bińkowski et al., 2018).
+    """The kernel distance, mean and standard deviation over 100 subsets (Bińkowski et al., 2018).
+
+    Subsets have up to 1,000 samples, and half of all at the most.
 
     MMD² with the kernel ``(x·y / F + 1)³``, unbiased, by torch-fidelity.
     """
     fidelity()
     from torch_fidelity.metric_kid import kid_features_to_metric
 
-    size = min(1000, len(a), len(b))
-    options = {"kid_subsets": 100, "kid_subset_size": size, "rng_seed": seed, "verbose": False}
+    size = min(1000, max(2, min(len(a), len(b)) // 2))
+    options = {"kid_subsets": 100, "kid_subset_size": size, "rng_seed": seed % (1 << 32), "verbose": False}
     found = kid_features_to_metric(a.double().cpu(), b.double().cpu(), **options)
     return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
 
@@ -126,13 +123,13 @@ def density_coverage(fake: Tensor, real: Tensor, neighbours: int = NEIGHBOURS) -
     return inside / (neighbours * len(fake)), float(covered.float().mean())
 
 
-def class_distance(fake: Tensor, real: Tensor, classes: int) -> float:
+def class_distance(fake: Tensor, real: Tensor) -> float:
     """Half the L1 distance of two histograms of classes, in [0, 1]: 0 if they are alike, 1 if they share no class.
 
     Args:
-        fake, real: Classes, int64 ``(N,)`` and ``(M,)``.
-        classes: How many there are.
+        fake, real: Classes, int64 ``(N,)`` and ``(M,)``, both told by one classifier, whose mistakes then cancel.
     """
+    classes = int(max(fake.max(), real.max())) + 1
     shares = [torch.bincount(labels, minlength=classes).double() / len(labels) for labels in (fake, real)]
     return float((shares[0] - shares[1]).abs().sum() / 2)
 
@@ -159,6 +156,25 @@ def copying(fake: Tensor, held_out: Tensor, train: Tensor) -> float:
     nearer = len(theirs) - torch.searchsorted(theirs, mine, right=True)
     as_near = torch.searchsorted(theirs, mine, right=True) - torch.searchsorted(theirs, mine)
     return float((nearer + as_near / 2).double().mean() / len(theirs))
+
+
+def require_enough(count: int, real: Tensor, names: Iterable[str]) -> None:
+    """Raise UsageError if ``count`` samples, or the real ones with these features, are too few for one of the measures."""
+    if {"fd", "rfd"} & set(names):
+        _require_covariance(len(real), real.shape[1], "real samples")
+        _require_covariance(count, real.shape[1], "samples")
+    if "kid" in names and min(count, len(real)) < 4:
+        raise UsageError(f"{min(count, len(real))} samples are too few for a kernel distance: it takes 4")
+    if set(names) - {"density", "coverage", "class_distance", "copying"}:
+        fidelity()
+
+
+def _require_covariance(count: int, features: int, what: str) -> None:
+    if count < 2 * features:
+        raise UsageError(
+            f"{count} {what} are too few for a Fréchet distance of {features} features: it takes {2 * features}",
+            hint="go by the kernel distance, which is unbiased (--measures kid), or score more",
+        )
 
 
 def _require_more_than(neighbours: int, *features: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -51,7 +52,10 @@ class Protocol:
 
 def versions() -> dict[str, str]:
     """Of what computes scores."""
-    return {"ganzoo": __version__, "torch": torch.__version__, "torch-fidelity": importlib.metadata.version("torch-fidelity")}
+    found = {"ganzoo": __version__, "torch": torch.__version__}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found["torch-fidelity"] = importlib.metadata.version("torch-fidelity")
+    return found
 
 
 def differences(a: Mapping[str, Json], b: Mapping[str, Json]) -> list[str]:

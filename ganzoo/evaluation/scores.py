@@ -33,7 +33,12 @@ class Scores:
 
 
 def write_scores(folder: Path, scores: Scores) -> None:
-    """Put scores beside those of other protocols in a model folder, in place of any of the same."""
+    """Put scores beside those of other protocols in a model folder, and over those of the same name and protocol."""
     row = scores.to_json()
-    kept = [other for other in read_scores(folder) if differences(other["protocol"], row["protocol"])]
-    write_json(folder / SCORES, [*kept, row])
+    others = []
+    for other in read_scores(folder):
+        if differences(other["protocol"], row["protocol"]):
+            others.append(other)
+        else:
+            row["scores"] = {**other["scores"], **row["scores"]}
+    write_json(folder / SCORES, [*others, row])

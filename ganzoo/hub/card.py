@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -15,6 +16,8 @@ from ganzoo.files import replace_file
 from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
 from ganzoo.variant import Json, Variant
 
+SPECIAL = "\\[]*~"
+"""Letters that mean something to Markdown wherever they stand."""
 TASK = "unconditional-image-generation"
 TAG = "ganzoo"
 VARIANT_TAG = "variant:"
@@ -85,15 +88,15 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
     results = [
         EvalResult(
             task_type=TASK,
-            dataset_type=str(row["protocol"].get("data", "unknown")),
-            dataset_name=str(row["protocol"].get("data", "unknown")),
+            dataset_type=_line(row["protocol"].get("data", "unknown")),
+            dataset_name=_line(row["protocol"].get("data", "unknown")),
             metric_type=score,
             metric_name=f"{SCORES[score][0]} ({_protocol(row['protocol'])})",
             metric_value=round(float(row["scores"][score]), 6),
         )
         for row in scores
         for score in SCORES
-        if _is_number(row["scores"].get(score))
+        if is_score(row["scores"].get(score))
     ]
     told = ModelCardData(
         library_name="ganzoo",
@@ -159,7 +162,7 @@ def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
             f"{dataset.get('name')}, {_count(dataset.get('count'))} samples, SHA-256 {str(dataset.get('sha256'))[:16]}…",
         )
     yield "images seen", _count(told.get("images"))
-    if _is_number(seconds := told.get("seconds")):
+    if is_score(seconds := told.get("seconds")):
         yield "time", f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
     processes = told.get("processes")
     many = f", {processes} processes" if isinstance(processes, int) and processes > 1 else ""
@@ -176,9 +179,9 @@ def _table(row: Mapping[str, Any]) -> str:
     lines = [
         f"| {SCORES[name][0]} | {float(scores[name]):.4g} | {SCORES[name][1]} |"
         for name in SCORES
-        if _is_number(scores.get(name))
+        if is_score(scores.get(name))
     ]
-    seed = f", seeds from {protocol.get('seed')}"
+    seed = f", seeds from {_count(protocol.get('seed'))}"
     versions = protocol.get("versions")
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
     return (
@@ -221,7 +224,8 @@ def _files(config: ModelConfig, folder: Path) -> str:
         "samples.png": "samples, none picked",
         "samples.npz": "samples, none picked",
     }
-    return "\n".join(f"- `{name}`: {text}" for name, text in about.items() if (folder / name).is_file())
+    certain = {model_folder.CONFIG, *map(weights_file, config.networks)}
+    return "\n".join(f"- `{name}`: {text}" for name, text in about.items() if name in certain or (folder / name).is_file())
 
 
 def _citation(config: ModelConfig) -> str:
@@ -256,14 +260,20 @@ def _kind(config: ModelConfig) -> str:
     return f"{'grey' if channels == 1 else 'colour'} pictures of {width}x{height} pixels"
 
 
-def _is_number(value: Json) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def is_score(value: Json) -> TypeGuard[float]:
+    """Whether a stranger's value is a number that can be shown and compared."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _count(value: Json) -> str:
     return f"{value:,}" if isinstance(value, int) else "?"
 
 
+def _line(value: Json) -> str:
+    return " ".join(str(value).split())
+
+
 def _cell(value: Json) -> str:
     """A stranger's words as they may stand in a table or a sentence: on one line, no column, link or tag of their own."""
-    return html.escape(" ".join(str(value).replace("|", "/").split()), quote=False).replace("[", "\\[").replace("`", "'")
+    words = _line(value).replace("|", "/").replace("`", "'")
+    return html.escape("".join(f"\\{letter}" if letter in SPECIAL else letter for letter in words), quote=False)

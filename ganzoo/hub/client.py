@@ -37,11 +37,11 @@ def talking(repo: str, revision: str | None = None) -> Iterator[None]:
         UsageError: A name that it would never accept.
     """
     # The last is that of whichever library the client speaks HTTP by: httpx, or httpx2.
-    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     try:
         yield
-    except (OSError, HTTPError, HFValidationError) as error:
+    except (OSError, HTTPError, ValueError) as error:
         raise _explain(error, repo, revision) from error
 
 
@@ -63,6 +63,8 @@ def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooErr
         case errors.RevisionNotFoundError():
             return HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash")
         case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled():
+            if revision is None and "/" not in repo:
+                return HubError(f"{repo} needs the Hub, and HF_HUB_OFFLINE is set", hint="unset it")
             why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
             whole = f"{repo}@{revision}" if revision else repo
             return HubError(
@@ -77,6 +79,9 @@ def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooErr
             return _refusal(repo, error.response.status_code if error.response is not None else 0, error)
         case HTTPError():
             return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {_first_line(error)}", hint="try again")
+        case ValueError():
+            what = f"what answers at {constants.ENDPOINT} is not the Hub: {type(error).__name__}: {_first_line(error)}"
+            return HubError(what, hint="is there a proxy or a log-in page, or a mistake in HF_ENDPOINT or HF_TOKEN?")
         case _:
             # The client tells a body that came too short, or a cache that cannot be written, as an OSError.
             return HubError(f"{repo}: {_first_line(error)}", hint="try again; what had arrived whole is kept")

@@ -61,8 +61,12 @@ def find(
             )
         return Found(shipped[text], own=False)
     if isinstance(source, Path) or _exists(text) or text.startswith((".", "/", "~")):
-        return Found(model_folder.find(source), own=True)
+        folder = model_folder.find(source)
+        # What the Hub's cache holds are links to what it is sure of.
+        return Found(folder, own=not (folder / model_folder.CONFIG).is_symlink())
     repo = text.partition("@")[0]
+    if REPO.fullmatch(repo) and "@" not in text and os.path.isdir(repo.partition("/")[0]):  # noqa: PTH112
+        raise ModelError(f"no folder {text!r}", hint=f"if it is a repository of the Hub, say {text}@main")
     if REPO.fullmatch(repo):
         return Found(download(text, files, local_files_only=local_files_only), own=False)
     if text.count("/") > 1 or "@" in text:

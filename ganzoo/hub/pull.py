@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
 from ganzoo import model_folder
-from ganzoo.errors import UsageError
+from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import replace_folder
 from ganzoo.hub.client import parse_repo
 from ganzoo.hub.find import download
@@ -30,12 +31,7 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
         ModelError: What it has is damaged, or needs a plugin that is not there.
     """
     parse_repo(repo)
-    target = Path(folder).expanduser() if folder is not None else None
-    if target is not None and target.exists():
-        if not target.is_dir():
-            raise UsageError(f"{str(target)!r} is not a folder")
-        if any(target.iterdir()) and not (target / model_folder.CONFIG).is_file():
-            raise UsageError(f"{str(target)!r} holds something else than a model", hint="name a new folder")
+    target = None if folder is None else _target(Path(folder))
     config = read_config(download(repo, (model_folder.CONFIG,)))
     snapshot = download(repo, model_files(config))
     config = validate(snapshot)
@@ -47,3 +43,24 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
                 # The cache holds links; what is copied is what they lead to.
                 shutil.copyfile(snapshot / name, beside / name)
     return target
+
+
+def _target(folder: Path) -> Path:
+    """The folder to copy to. Raises UsageError for one in which anything would be lost but a model."""
+    with contextlib.suppress(RuntimeError):  # ~nobody is no home
+        folder = folder.expanduser()
+    folder = folder.resolve()
+    if not folder.exists():
+        return folder
+    if not folder.is_dir():
+        raise UsageError(f"{str(folder)!r} is not a folder")
+    if there := {entry.name for entry in folder.iterdir()}:
+        try:
+            mine = there - set(model_files(read_config(folder)))
+        except ModelError:
+            mine = there
+        if mine:
+            raise UsageError(f"{str(folder)!r} holds something else than a model: {min(mine)}", hint="name a new folder")
+    if folder == Path.cwd():
+        raise UsageError("the current folder cannot be replaced", hint="name a new one")
+    return folder

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganzoo import model_folder, pretrained
 from ganzoo.errors import ModelError, UsageError
+from ganzoo.files import replace_file
 from ganzoo.hub.card import write_card
 from ganzoo.hub.client import parse_repo, talking
 from ganzoo.model_folder import CARD, PREVIEWS, SCORES, ModelConfig, read_config, read_json, weights_file
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 
 @dataclass(frozen=True)
@@ -60,46 +67,80 @@ def push(
         HubError: The Hub cannot be reached, or does not take it.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     name, at = parse_repo(repo)
     if at and revision and at != revision:
         raise UsageError(f"{repo!r} and --revision {revision} name two revisions")
     revision = at or revision
+    if revision is not None:
+        parse_repo(f"{name}@{revision}")
+    if license is not None:
+        model_folder.check_license(license)
     path = model_folder.find(folder)
     config = validate(path)
-    if not dry_run:
-        if license is not None:
-            model_folder.set_license(path, license)
-        write_card(path, name)
     files = [file for file in model_files(config) if (path / file).is_file() or file == CARD]
     left = tuple(sorted(entry.name for entry in path.iterdir() if entry.name not in files))
     api = HfApi(library_name="ganzoo")
     with talking(name, revision):
         if not dry_run:
             api.create_repo(name, private=private, exist_ok=True)
+            if private and not api.model_info(name).private:
+                raise UsageError(
+                    f"{name} is there already, and is public; nothing was sent", hint="make it private on its page, then push"
+                )
             if revision:
                 api.create_branch(name, branch=revision, exist_ok=True)
-        try:
-            there = api.list_repo_files(name, revision=revision)
-        except (RepositoryNotFoundError, RevisionNotFoundError):
-            if not dry_run:
-                raise
-            there = []
-        stale = tuple(file for file in there if file not in files and file != ".gitattributes")
+        there, head = _listing(api, name, revision)
+        if there and model_folder.CONFIG not in there and (others := set(there) - {CARD}):
+            raise UsageError(
+                f"{name} holds something else than a model of ganzoo's: {min(others)}; nothing was sent",
+                hint="push to another name",
+            )
+        stale = tuple(file for file in there if file not in files)
         planned = Push(path, name, revision, tuple(files), stale, left)
         if dry_run:
             return planned
-        commit = api.create_commit(
-            name,
-            operations=[
-                *(CommitOperationAdd(path_in_repo=file, path_or_fileobj=path / file) for file in files),
-                *(CommitOperationDelete(path_in_repo=file) for file in stale),
-            ],
-            commit_message=f"{config.variant}, by ganzoo {config.ganzoo}",
-            revision=revision,
-        )
+        # A push that is refused leaves the folder as it was.
+        with tempfile.TemporaryDirectory() as staged:
+            written = _write_anew(path, Path(staged), name, license)
+            commit = api.create_commit(
+                name,
+                operations=[
+                    *(CommitOperationAdd(path_in_repo=file, path_or_fileobj=written.get(file, path / file)) for file in files),
+                    *(CommitOperationDelete(path_in_repo=file) for file in stale),
+                ],
+                commit_message=f"{config.variant}, by ganzoo {config.ganzoo}",
+                revision=revision,
+                parent_commit=head,
+            )
+            for file, new in written.items():
+                with replace_file(path / file) as beside:
+                    shutil.copyfile(new, beside)
     return Push(path, name, revision, tuple(files), stale, left, str(commit.commit_url))
+
+
+def _write_anew(path: Path, staged: Path, name: str, license_name: str | None) -> dict[str, Path]:
+    """The card, and the configuration it is written from, in another folder."""
+    for file in (model_folder.CONFIG, SCORES, *PREVIEWS):
+        if (path / file).is_file():
+            shutil.copyfile(path / file, staged / file)
+    if license_name is not None:
+        model_folder.set_license(staged, license_name)
+    write_card(staged, name)
+    return {file: staged / file for file in (CARD, model_folder.CONFIG)}
+
+
+def _listing(api: HfApi, name: str, revision: str | None) -> tuple[list[str], str | None]:
+    """The files that a push would meet there, and the commit that has them; a branch that is new begins as the main one."""
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        info = api.model_info(name, revision=revision)
+    except RevisionNotFoundError:
+        info = api.model_info(name)
+    except RepositoryNotFoundError:
+        return [], None
+    return [file.rfilename for file in info.siblings or () if file.rfilename != ".gitattributes"], info.sha
 
 
 def model_files(config: ModelConfig) -> Sequence[str]:
@@ -110,6 +151,10 @@ def model_files(config: ModelConfig) -> Sequence[str]:
 def validate(folder: Path) -> ModelConfig:
     """The configuration of a model folder all of whose files are whole. Raises ModelError for the first that is not."""
     config = read_config(folder)
+    for name in model_files(config):
+        # What a stranger's archive links to is not the model's, and may be a secret; the Hub's cache links to its own blobs.
+        if (folder / name).is_symlink() and (folder / name).resolve().parent.name != "blobs":
+            raise ModelError(f"{folder / name} is a link to {(folder / name).resolve()}", hint="put the file itself there")
     for role in config.networks:
         pretrained.load(folder, role=role)
     if (folder / SCORES).is_file() and not isinstance(read_json(folder / SCORES), list):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganzoo.hub.card import TAG, VARIANT_TAG
+from ganzoo.errors import UnknownNameError
+from ganzoo.hub.card import SCORES, TAG, VARIANT_TAG, is_score
 from ganzoo.hub.client import talking
 
 if TYPE_CHECKING:
@@ -51,9 +52,12 @@ def search(
 
     Raises:
         HubError: The Hub cannot be reached.
+        UnknownNameError: No such score.
     """
     from huggingface_hub import HfApi
 
+    if score not in SCORES:
+        raise UnknownNameError("score", score, SCORES)
     tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATASET_TAG + data] if data else [])]
     with talking("the search"):
         found = list(HfApi(library_name="ganzoo").list_models(filter=tags, search=text or None, limit=limit, cardData=True))
@@ -72,7 +76,7 @@ def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:
     counts = (model.downloads or 0, model.likes or 0)
     # What a card says is a stranger's word, and may be anything.
     results = getattr(model.card_data, "eval_results", None) or []
-    scored = [r for r in results if r.metric_type == score and isinstance(r.metric_value, (int, float))]
+    scored = [r for r in results if r.metric_type == score and is_score(r.metric_value)]
     for result in scored:
         protocol = str(result.metric_name or "").partition("(")[2].removesuffix(")")
         yield Hit(*told, float(result.metric_value), protocol, *counts)

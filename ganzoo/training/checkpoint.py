@@ -42,12 +42,14 @@ class Checkpoints:
         folder: Where they are; it need not exist.
         keep: How many of the newest stay. The best one stays too.
         by: Which score says what is best: it has the lowest.
+        judge: Whose; those of others are not compared with it.
     """
 
-    def __init__(self, folder: Path, keep: int = 2, by: str = "") -> None:
+    def __init__(self, folder: Path, keep: int = 2, by: str = "", judge: str = "") -> None:
         self.folder = folder
         self.keep = keep
         self.by = by
+        self.judge = judge
 
     def save(self, snapshot: Snapshot, scores: Mapping[str, float] | None = None) -> Path:
         """Write one, and remove those that need not be kept any longer.
@@ -63,7 +65,7 @@ class Checkpoints:
                 except SafetensorError as error:
                     raise OSError(f"cannot write {path}: {error}") from error
             state = {"step": snapshot.step, "images": snapshot.images, "seconds": snapshot.seconds}
-            write_json(beside / STATE, {**state, "scores": dict(scores or {}), **snapshot.rest})
+            write_json(beside / STATE, {**state, "scores": dict(scores or {}), "judge": self.judge, **snapshot.rest})
             files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(beside.iterdir())}
             write_json(beside / MANIFEST, {"format": FORMAT, "files": files})
         self._prune(path)
@@ -100,7 +102,7 @@ class Checkpoints:
             return None
 
     def _scores(self, paths: Sequence[Path]) -> dict[Path, float]:
-        return {path: score for path in paths if (score := _score(path, self.by)) is not None}
+        return {path: score for path in paths if (score := _score(path, self.by, self.judge)) is not None}
 
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -160,9 +162,10 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_bytes().decode("utf-8"))
 
 
-def _score(path: Path, by: str) -> float | None:
+def _score(path: Path, by: str, judge: str) -> float | None:
     try:
-        score = _json(path / STATE)["scores"][by]
+        state = _json(path / STATE)
+        score = state["scores"][by] if state.get("judge", "") == judge else None
     except DAMAGE:
         return None
     return score if isinstance(score, float) and math.isfinite(score) else None

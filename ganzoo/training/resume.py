@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ganzoo.training.monitor import Watcher
 from ganzoo.training.prepare import Prepared
 from ganzoo.training.scoring import read_scores
 from ganzoo.training.state import Snapshot
+from ganzoo.variant import Json
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
     snapshot = Checkpoints(path / CHECKPOINTS).load(lambda text: watcher.noticed(f"{text}; it is passed over"))
     step, images = (snapshot.step, snapshot.images) if snapshot else (0, 0)
     decisions = tuple(Journal(path / JOURNAL, watcher.noticed).after(step)) if config.budget.seconds else ()
-    scores = read_scores(path, images)
+    scores = read_scores(path, images) if _same_judge(folder.previous, prepared) else []
     enough = prepared.scoring is not None and prepared.scoring.reached(scores)
     done = None
     if snapshot and (enough or config.budget.progress(snapshot.seconds, snapshot.images) >= 1):
@@ -60,3 +62,10 @@ def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
             if load(path / "model").config.training["images"] == snapshot.images:
                 done = next((p.name for p in (path / "model").glob("samples.*")), None)
     return Past(path, snapshot, decisions, precision, tuple(scores), done)
+
+
+def _same_judge(previous: Mapping[str, Json], prepared: Prepared) -> bool:
+    """Whether the run was scored as it is to be now; how often, and until what, is no matter."""
+    before, now = previous.get("scoring"), prepared.scoring.describe() if prepared.scoring else None
+    told = [{k: v for k, v in (scoring or {}).items() if k not in ("every", "until", "by")} for scoring in (before, now)]
+    return now is None or told[0] == told[1]

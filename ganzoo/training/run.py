@@ -186,7 +186,9 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             cut_records(path, context.images)
             write_preview(path / "reals", draw.reals, drawn=draw.drawn)
     scoring = prepared.scoring
-    checkpoints = Checkpoints(past.folder / CHECKPOINTS, config.loop.checkpoints, scoring.by if scoring else "")
+    checkpoints = Checkpoints(
+        past.folder / CHECKPOINTS, config.loop.checkpoints, *((scoring.by, scoring.stamp) if scoring else ())
+    )
     journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
     clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal)
 

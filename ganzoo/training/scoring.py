@@ -65,6 +65,11 @@ class Scoring:
         """As plain data."""
         return {"every": self.every, "by": self.by, "until": self.until, **self.judge.describe()}
 
+    @property
+    def stamp(self) -> str:
+        """What scores must share to be compared: the judge, and which of its scores."""
+        return json.dumps({"by": self.by, **self.judge.describe()}, sort_keys=True)
+
     def reached(self, rows: list[dict[str, float]]) -> bool:
         """Whether the last of these scores is as good as was asked for."""
         return self.until is not None and bool(rows) and rows[-1].get(self.by, math.inf) <= self.until

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 import ganzoo
+from ganzoo import plugins
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
@@ -144,7 +145,7 @@ def test_what_is_compared_with_its_own_training_data_has_neighbours_there(run, t
 
 def test_neighbours_need_training_data(tmp_path):
     np.savez(tmp_path / "samples.npz", arr_0=np.zeros((300, 28, 28, 1), np.uint8))
-    with pytest.raises(UsageError, match="training data"):
+    with pytest.raises(UsageError, match=r"trained on.*--train DATA"):
         evaluate(tmp_path / "samples.npz", data="fashion-mnist-10k", neighbours=tmp_path / "near.png")
 
 
@@ -176,3 +177,39 @@ def register(registry):
     scores = evaluate(run.folder, samples=100, extractor="means")
     assert scores.protocol.extractor == "means"
     assert torch.isfinite(torch.tensor(list(scores.values.values()))).all()
+
+
+def test_measuring_again_keeps_what_was_measured_before(run):
+    evaluate(run.folder, samples=300, measures=("kid", "density"))
+    evaluate(run.folder, samples=300, measures=("precision",))
+    rows = [row for row in read_scores(run.folder / "model") if row["protocol"]["n_fake"] == 300]
+    assert len(rows) == 1
+    assert {"kid", "density", "precision"} <= rows[0]["scores"].keys()
+
+
+def test_training_data_by_another_name_is_still_training_data(run, tmp_path):
+    from ganzoo.data import open_data
+
+    store = open_data("fashion-mnist-10k", registry=plugins.load().registry)
+    np.savez(tmp_path / "copy.npz", arr_0=store.samples.squeeze(1).numpy())
+    values = evaluate(run.folder, data=str(tmp_path / "copy.npz"), samples=300).values
+    assert not {"rfd", "fd_train", "copying"} & values.keys()
+
+
+def test_classes_are_told_by_the_judge_whatever_the_labels_are(run, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (300, 28, 28), np.uint8)
+    np.savez(tmp_path / "one.npz", arr_0=pictures, labels=np.zeros(300, np.int64))
+    values = evaluate(run.folder, data=str(tmp_path / "one.npz"), samples=300, measures=("class_distance",)).values
+    assert 0 <= values["class_distance"] <= 1
+    same = evaluate(tmp_path / "one.npz", data=str(tmp_path / "one.npz"), samples=300, measures=("class_distance",)).values
+    assert same["class_distance"] == 0
+
+
+def test_a_damaged_cache_is_computed_anew(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    first = evaluate(run.folder, samples=300, measures=("kid",)).values
+    (kept,) = (tmp_path / "cache" / "features").iterdir()
+    raw = bytearray(kept.read_bytes())
+    raw[-5] ^= 0x40
+    kept.write_bytes(raw)
+    assert evaluate(run.folder, samples=300, measures=("kid",)).values == first

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import write_json
@@ -70,17 +71,40 @@ def test_a_licence_is_kept(model):
         set_license(model, "Do What You Want")
 
 
-def test_a_strangers_words_stay_words(model):
+EVIL = [
+    "<script src=//evil>",
+    "[a](javascript:b)",
+    "\\\\[click](https://evil)",
+    "x\n---\nlicense: mit\n# Evil\n| a | b |",
+    "![](//evil)",
+]
+
+
+@pytest.mark.parametrize("words", EVIL)
+def test_a_strangers_words_stay_words(model, words):
+    rendered = MarkdownIt("commonmark").enable("table").render
+    before = rendered(card(model, "alice/clothes").split("---\n", 2)[2])
     config = json.loads((model / "config.json").read_text())
-    config["training"]["dataset"]["name"] = "x\n---\nlicense: mit\n| a | b |"
-    config["training"]["command"] = "```\n# Not a command"
-    config["class_names"] = ["<script>", "[a](javascript:b)"]
+    config["training"]["dataset"]["name"] = words
+    config["training"]["hardware"] = config["training"]["torch"] = words
+    config["training"]["command"] = f"```\n{words}"
+    config["class_names"] = [words, words]
     (model / "config.json").write_text(json.dumps(config))
-    write_json(model / "metrics.json", [{"scores": {"fd": "best", "kid": True}, "protocol": {"versions": 3}}])
+    protocol = {"versions": 3, "seed": words, "data": words, "extractor": words, "resize": words}
+    write_json(model / "metrics.json", [{"scores": {"fd": 10**400, "kid": True, "recall": 0.5}, "protocol": protocol}])
     text = card(model, "alice/clothes")
     assert metadata(text)["license"] == "unknown"
-    assert "# Not a command" not in text
-    assert "<script>" not in text
+    after = rendered(text.split("---\n", 2)[2])
+    for tag in ("<a ", "<img ", "<script"):
+        assert after.count(tag) == before.count(tag), tag
+    assert "<h1>Evil" not in after
+
+
+def test_a_version_is_a_version(model):
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "ganzoo": "9\n\n# Evil"}))
+    with pytest.raises(ModelError, match="ganzoo"):
+        card(model, "alice/clothes")
 
 
 def test_a_name_of_two_lines_is_refused(model):

@@ -12,6 +12,7 @@ from ganzoo.errors import HubError, ModelError, UsageError
 from ganzoo.hub.pull import pull
 from ganzoo.hub.push import push
 from ganzoo.hub.search import search
+from hub.server import Blob
 
 FILES = {"README.md", "config.json", "model.safetensors", "samples.png"}
 
@@ -144,3 +145,79 @@ def test_offline_by_the_clients_own_variable(hub, model):
     ganzoo.load("alice/clothes")
     warm = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert "[1, 1, 28, 28]" in warm.stdout
+
+
+def test_pulling_into_somebodys_project_is_refused(hub, model, tmp_path):
+    push(model, "alice/clothes")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "config.json").write_text('{"name": "my app"}')
+    (project / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="something else"):
+        pull("alice/clothes", project)
+    copy = pull("alice/clothes", tmp_path / "copy")
+    (copy / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"notes\.txt"):
+        pull("alice/clothes", copy)
+    assert (project / "thesis.tex").read_text() == "years of work"
+
+
+def test_what_is_public_is_not_pushed_to_as_if_it_were_private(hub, model):
+    push(model, "alice/clothes")
+    commits = len(hub.repos["alice/clothes"].titles)
+    with pytest.raises(UsageError, match="is public; nothing was sent"):
+        push(model, "alice/clothes", private=True)
+    assert len(hub.repos["alice/clothes"].titles) == commits
+
+
+def test_a_repository_of_something_else_is_left_alone(hub, model):
+    push(model, "alice/bert")
+    repo = hub.repos["alice/bert"]
+    repo.commit("main", {"pytorch_model.bin": Blob(b"weights", large=False)}, "another library's")
+    with pytest.raises(UsageError, match=r"pytorch_model\.bin; nothing was sent"):
+        push(model, "alice/bert")
+    assert set(repo.commits[repo.branches["main"]]) == {"pytorch_model.bin"}
+
+
+def test_a_refused_push_changes_nothing_here(hub, model, monkeypatch):
+    push(model, "alice/clothes")
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    monkeypatch.setenv("HF_TOKEN", "hf_bob")
+    with pytest.raises(HubError):
+        push(model, "alice/clothes", license="mit")
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_what_a_link_leads_to_is_not_pushed(hub, model, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    (model / "samples.png").unlink()
+    (model / "samples.png").symlink_to(tmp_path / "token")
+    with pytest.raises(ModelError, match="is a link to"):
+        push(model, "alice/clothes")
+    assert not hub.repos
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, ".nan", ".inf", "true", "best"])
+def test_one_hostile_card_does_not_spoil_the_search(hub, model, value):
+    push(model, "alice/clothes")
+    repo = hub.repos["alice/clothes"]
+    card = f"""---
+tags: [ganzoo]
+model-index:
+- name: x
+  results:
+  - task: {{type: t}}
+    dataset: {{type: d, name: d}}
+    metrics: [{{type: fd, value: {value}, name: n}}]
+---
+"""
+    repo.commit("main", {"README.md": Blob(card.encode(), large=False)}, "hostile")
+    assert [hit.score for hit in search()] == [None]
+
+
+def test_what_the_cache_holds_is_not_written_to(hub, model):
+    from ganzoo.hub.find import find
+
+    push(model, "alice/clothes")
+    assert not find(pull("alice/clothes")).own
+    assert find(model).own
