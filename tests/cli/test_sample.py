@@ -28,7 +28,7 @@ def test_a_sheet_a_folder_and_an_array(run_ganzoo, tmp_path, run):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["nowhere"], 1, "ganzoo train"),
+        (["nowhere"], 2, "ganzoo list --kind models"),
         (["RUN", "--seeds", "5-3"], 2, "backwards"),
         (["RUN", "--seeds", "x"], 2, "seeds"),
         (["RUN", "--seeds", "0-99999999999"], 2, "more than"),
