@@ -1,4 +1,4 @@
-"""The Fashion-MNIST table of the README: how good variants and presets are after the same time, over some seeds.
+"""How good variants and presets are on Fashion-MNIST after the same time, over some seeds.
 
     pip install '.[evaluation]'
     python benchmarks/quality.py --budget 4m --seeds 3                 # every variant and preset; an hour and a half

@@ -79,3 +79,8 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
         by_tail = {k.rpartition(".")[2]: k for k in reversed(known)}
         found = [by_tail[t] for t in difflib.get_close_matches(tail, list(by_tail), n=limit, cutoff=0.6)]
     return found[:limit]
+
+
+def first_line(error: BaseException) -> str:
+    """The first words of an error of somebody else's, its type where it has none."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

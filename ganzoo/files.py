@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -75,6 +76,12 @@ def write_json(path: Path, value: Any) -> None:
     with replace_file(path) as beside:
         # A name that is no text (a file's, say) becomes an escape, as JSON has it.
         beside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

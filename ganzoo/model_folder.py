@@ -36,8 +36,6 @@ MAX_VALUES = 1 << 26
 Size = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
 Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-
-
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
 
 

@@ -6,7 +6,6 @@ without memory and compared with the file's header, then built and loaded strict
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from torch import nn
 from ganzoo import __version__, plugins
 from ganzoo.errors import ModelError, PluginError, UnknownNameError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
-from ganzoo.files import write_json
+from ganzoo.files import sha256, write_json
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
 from ganzoo.registry import Entry, Origin, Registry
 
@@ -50,12 +49,6 @@ def save(folder: Path, config: ModelConfig, networks: Mapping[str, nn.Module], *
     for role, network_config in described["networks"].items():
         network_config["sha256"] = sha256(folder / weights_file(role))
     write_json(folder / CONFIG, described)
-
-
-def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tensors_of(network: nn.Module, role: str) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ import traceback
 import click
 
 from ganzoo.cli.output import out
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, first_line
 
 INTERRUPTED = 130
 
@@ -51,23 +51,19 @@ def explain(error: BaseException) -> tuple[str, str | None, int]:
         case OSError():
             return _system_error(error), None, 1
         case ImportError() if not (error.name or "").startswith("ganzoo"):
-            return f"an installed package does not work: {_first_line(error)}", "see: ganzoo doctor", 1
+            return f"an installed package does not work: {first_line(error)}", "see: ganzoo doctor", 1
         case _ if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
-            return f"out of memory: {_first_line(error)}", "try: a smaller batch, -o batch_size=16", 1
+            return f"out of memory: {first_line(error)}", "try: a smaller batch, -o batch_size=16", 1
         case _:
-            what = f"internal error: {type(error).__name__}: {_first_line(error)}"
+            what = f"internal error: {type(error).__name__}: {first_line(error)}"
             return what, "set GANZOO_DEBUG=1 for the traceback and report it", 1
 
 
 def _system_error(error: OSError) -> str:
     """The path first, as every Unix tool says it. Network libraries raise OSErrors that have neither path nor errno."""
-    what = error.strerror or _first_line(error)
+    what = error.strerror or first_line(error)
     paths = " -> ".join(os.fsdecode(p) if isinstance(p, bytes) else str(p) for p in (error.filename, error.filename2) if p)
     return f"{paths}: {what}" if paths else what
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _uncapitalized(sentence: str) -> str:

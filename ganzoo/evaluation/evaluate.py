@@ -24,8 +24,8 @@ from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
 from ganzoo.hub.card import write_card
 from ganzoo.hub.find import find
-from ganzoo.hub.load import load
 from ganzoo.model_folder import read_config
+from ganzoo.pretrained import load
 from ganzoo.registry import Registry
 from ganzoo.sampling import can_be_drawn
 from ganzoo.variant import Json
@@ -85,8 +85,9 @@ def evaluate(
     real = _pictures(registry, name, drawn.shape)
     if neighbours and trained_on is None:
         raise UsageError("nothing says what this model was trained on, to find neighbours in", hint="name it: --train DATA")
-    training = _pictures(registry, trained_on, drawn.shape) if trained_on and trained_on != name else None
-    training = real if trained_on == name else training
+    training = None
+    if trained_on:
+        training = real if trained_on == name else _pictures(registry, trained_on, drawn.shape)
     # Whatever it is called: real samples that were trained on say nothing of copying, and have no distance to themselves.
     apart = training is not None and not _alike(training, real)
     judge = find_extractor(registry, extractor or default_extractor(drawn.shape)).to(device)
@@ -133,9 +134,7 @@ def _relative(features: Tensor, real_features: Tensor, train_features: Tensor, s
     return {"fd_train": mean, "rfd": frechet(features, real_features) / mean}
 
 
-def rehearse(
-    shape: Sequence[int], *, data: str, extractor: str | None, samples: int, resolution: int | None = None
-) -> dict[str, Json]:
+def rehearse(shape: Sequence[int], *, data: str, extractor: str | None, samples: int) -> dict[str, Json]:
     """See to it that samples of a shape can be scored, before hours are spent on making them.
 
     Returns:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganzoo.errors import GanzooError, HubError, UsageError
+from ganzoo.errors import GanzooError, HubError, UsageError, first_line
+from ganzoo.files import sha256
 
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
@@ -74,17 +75,17 @@ def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooErr
         case errors.LocalTokenNotFoundError():
             return HubError("the Hub takes this only from somebody it knows", hint=login)
         case errors.HFValidationError():
-            return UsageError(f"the Hub takes no such name: {_first_line(error)}", hint=f"the form is {FORMS}")
+            return UsageError(f"the Hub takes no such name: {first_line(error)}", hint=f"the form is {FORMS}")
         case errors.HfHubHTTPError():
             return _refusal(repo, error.response.status_code if error.response is not None else 0, error)
         case HTTPError():
-            return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {_first_line(error)}", hint="try again")
+            return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {first_line(error)}", hint="try again")
         case ValueError():
-            what = f"what answers at {constants.ENDPOINT} is not the Hub: {type(error).__name__}: {_first_line(error)}"
+            what = f"what answers at {constants.ENDPOINT} is not the Hub: {type(error).__name__}: {first_line(error)}"
             return HubError(what, hint="is there a proxy or a log-in page, or a mistake in HF_ENDPOINT or HF_TOKEN?")
         case _:
             # The client tells a body that came too short, or a cache that cannot be written, as an OSError.
-            return HubError(f"{repo}: {_first_line(error)}", hint="try again; what had arrived whole is kept")
+            return HubError(f"{repo}: {first_line(error)}", hint="try again; what had arrived whole is kept")
 
 
 def check_downloads(repo: str, folder: Path) -> None:
@@ -107,9 +108,9 @@ def check_downloads(repo: str, folder: Path) -> None:
 
 
 def _hash(path: Path, length: int) -> str:
+    if length == 64:
+        return sha256(path)
     with path.open("rb") as file:
-        if length == 64:
-            return hashlib.file_digest(file, "sha256").hexdigest()
         header = b"blob %d\0" % os.fstat(file.fileno()).st_size
         return hashlib.file_digest(file, lambda: hashlib.sha1(header)).hexdigest()
 
@@ -123,8 +124,4 @@ def _refusal(repo: str, status: int, error: Exception) -> HubError:
         return HubError("the Hub has had too many requests from here", hint="try again in some minutes")
     if status >= 500:
         return HubError(f"the Hub fails: it answers {status}", hint="try again later")
-    return HubError(f"the Hub refuses: {_first_line(error)}")
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return HubError(f"the Hub refuses: {first_line(error)}")

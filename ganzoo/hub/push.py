@@ -78,6 +78,10 @@ def push(
         model_folder.check_license(license)
     path = model_folder.find(folder)
     config = validate(path)
+    for file in model_files(config):
+        # What a stranger's archive links to is not the model's, and may be a secret.
+        if (path / file).is_symlink():
+            raise ModelError(f"{path / file} is a link to {(path / file).resolve()}", hint="put the file itself there")
     files = [file for file in model_files(config) if (path / file).is_file() or file == CARD]
     left = tuple(sorted(entry.name for entry in path.iterdir() if entry.name not in files))
     api = HfApi(library_name="ganzoo")
@@ -151,10 +155,6 @@ def model_files(config: ModelConfig) -> Sequence[str]:
 def validate(folder: Path) -> ModelConfig:
     """The configuration of a model folder all of whose files are whole. Raises ModelError for the first that is not."""
     config = read_config(folder)
-    for name in model_files(config):
-        # What a stranger's archive links to is not the model's, and may be a secret; the Hub's cache links to its own blobs.
-        if (folder / name).is_symlink() and (folder / name).resolve().parent.name != "blobs":
-            raise ModelError(f"{folder / name} is a link to {(folder / name).resolve()}", hint="put the file itself there")
     for role in config.networks:
         pretrained.load(folder, role=role)
     if (folder / SCORES).is_file() and not isinstance(read_json(folder / SCORES), list):

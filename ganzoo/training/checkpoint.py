@@ -7,7 +7,6 @@ and the SHA-256 of every other file.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import re
@@ -20,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ganzoo.errors import TrainingError
-from ganzoo.files import replace_folder, write_json
+from ganzoo.files import replace_folder, sha256, write_json
 from ganzoo.training.state import Snapshot
 
 FORMAT = 1
@@ -150,12 +149,6 @@ def read_checkpoint(path: Path) -> Snapshot:
         return Snapshot(int(state["step"]), int(state["images"]), seconds, tensors, rest)
     except DAMAGE as error:
         raise DamagedError(f"the checkpoint {path} is damaged: {type(error).__name__}: {error}") from error
-
-
-def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _json(path: Path) -> Any:
