@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,6 @@ from hub.server import Hub, running
 
 from ganzoo import plugins
 
-# No test reaches the real Hub. The client reads this when it is imported, and every process that tests start inherits it.
-_serving = running()
-_hub = _serving.__enter__()
-os.environ["HF_ENDPOINT"] = _hub.endpoint
 # The Hub's newer store for large files is a service of its own, which this one does not have.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 
@@ -27,6 +24,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+HUB = pytest.StashKey[Hub]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test reaches the real Hub: the client reads its address when it is imported, and every process that tests start
+    inherits it. The server stops with the tests, and not when the interpreter does: its thread could no longer answer."""
+    serving = ExitStack()
+    config.add_cleanup(serving.close)
+    config.stash[HUB] = serving.enter_context(running())
+    os.environ["HF_ENDPOINT"] = config.stash[HUB].endpoint
+
+
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch):
     """Whoever runs the tests may have ganzoo's variables set."""
@@ -35,17 +44,18 @@ def _no_settings(monkeypatch):
 
 
 @pytest.fixture
-def hub(monkeypatch, tmp_path) -> Iterator[Hub]:
+def hub(request, monkeypatch, tmp_path) -> Iterator[Hub]:
     """An empty Hub on loopback, with alice logged in to it, and an empty cache of downloads."""
     from huggingface_hub import constants
 
-    _hub.reset()
+    served = request.config.stash[HUB]
+    served.reset()
     cache = tmp_path / "hub-cache"
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    yield _hub
-    _hub.reset()
+    yield served
+    served.reset()
 
 
 @pytest.fixture
