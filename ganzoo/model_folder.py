@@ -11,7 +11,7 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
@@ -88,14 +88,14 @@ class ModelConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True)
-    format: Literal[1]
+    format: Annotated[int, Field(strict=True, ge=FORMAT, le=FORMAT)]
     ganzoo: Version
     variant: Annotated[str, Field(pattern=rf"^{NAME.pattern}$", max_length=100)]
     plugin: PluginConfig
     networks: Annotated[dict[Role, NetworkConfig], Field(min_length=1, max_length=20)]
     sample_shape: Shape
     latent_shape: Shape
-    num_classes: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    num_classes: Annotated[int, Field(strict=True, ge=0, le=1 << 20)] = 0
     class_names: tuple[str, ...] = ()
     value_range: tuple[FiniteFloat, FiniteFloat] | None = None
     training: dict[str, Json] = {}
@@ -211,7 +211,11 @@ def make_config(data: Any) -> ModelConfig:
         raise ModelError(f"{'.'.join(map(str, first['loc']))[:200] or 'it'}: {first['msg'].lower()}") from None
     if math.prod(config.sample_shape) > MAX_VALUES:
         raise ModelError(f"sample_shape: {config.sample_shape} is more than {MAX_VALUES} values")
+    if config.value_range is not None and config.value_range[0] >= config.value_range[1]:
+        raise ModelError("value_range: its first number is not the lower one")
     for role, network in config.networks.items():
+        if role != "generator" and weights_file(role) == weights_file("generator"):
+            raise ModelError(f"networks.{role}: its weights would be the generator's file")
         values = list(leaves(network.arguments))
         if len(values) > MAX_ARGUMENTS:
             raise ModelError(f"networks.{role} has more than {MAX_ARGUMENTS} arguments")

@@ -88,6 +88,8 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
     try:
         with torch.device("meta"):
             described = _build(part, role, config)
+        if role == "generator" and described.latent_shape != config.latent_shape:
+            raise RuntimeError(f"its latents have shape {described.latent_shape}, {CONFIG} says {config.latent_shape}")
         _compare(path, described)
         if (told := config.networks[role].sha256) not in (None, sha256(path)):
             raise RuntimeError(f"it is not the file that {CONFIG} was written with, whose SHA-256 is {told}")

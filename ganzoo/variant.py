@@ -88,7 +88,8 @@ class Variant:
         if missing := [p for p in REQUIRED_PRESETS if p not in self.presets]:
             raise ValueError(f"variant {self.name!r} lacks the preset {missing[0]!r}")
         for role in self.networks:
-            if role in ("generator", "discriminator") or not role.isidentifier():
+            # The generator's weights are in model.safetensors.
+            if role in ("generator", "discriminator", "model") or not role.isidentifier():
                 raise ValueError(f"variant {self.name!r}: {role!r} cannot name a further network")
         if unknown := set(self.keeps) - {"discriminator", *self.networks}:
             raise ValueError(f"variant {self.name!r} keeps unknown roles {sorted(unknown)}")

@@ -93,6 +93,7 @@ def test_roles_put_the_generator_first():
         ({"networks": ["encoder"]}, "Variant.networks"),
         ({"networks": {"encoder": dict}}, r"Variant.networks\['encoder'\]"),
         ({"networks": {"generator": "g"}}, "'generator' cannot name a further network"),
+        ({"networks": {"model": "m"}}, "'model' cannot name a further network"),
         ({"networks": {"q head": "q"}}, "'q head' cannot name a further network"),
         ({"keeps": ("encoder",)}, "keeps unknown roles"),
         ({"keeps": "discriminator"}, "Variant.keeps"),

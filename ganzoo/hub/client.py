@@ -30,8 +30,12 @@ def parse_repo(text: str) -> tuple[str, str | None]:
 
 
 @contextlib.contextmanager
-def talking(repo: str, revision: str | None = None) -> Iterator[None]:
+def talking(repo: str | None = None, revision: str | None = None) -> Iterator[None]:
     """What the Hub or the way to it answers in the block, as errors that say what to do.
+
+    Args:
+        repo: What it is asked about; None: about all that it has.
+        revision: Which of it.
 
     Raises:
         HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
@@ -46,7 +50,7 @@ def talking(repo: str, revision: str | None = None) -> Iterator[None]:
         raise _explain(error, repo, revision) from error
 
 
-def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooError:
+def _explain(error: BaseException, repo: str | None, revision: str | None) -> GanzooError:
     from huggingface_hub import constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
@@ -64,8 +68,8 @@ def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooErr
         case errors.RevisionNotFoundError():
             return HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash")
         case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled():
-            if revision is None and "/" not in repo:
-                return HubError(f"{repo} needs the Hub, and HF_HUB_OFFLINE is set", hint="unset it")
+            if repo is None:
+                return HubError("this needs the Hub, and HF_HUB_OFFLINE is set", hint="unset it")
             why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
             whole = f"{repo}@{revision}" if revision else repo
             return HubError(
@@ -85,7 +89,7 @@ def _explain(error: BaseException, repo: str, revision: str | None) -> GanzooErr
             return HubError(what, hint="is there a proxy or a log-in page, or a mistake in HF_ENDPOINT or HF_TOKEN?")
         case _:
             # The client tells a body that came too short, or a cache that cannot be written, as an OSError.
-            return HubError(f"{repo}: {first_line(error)}", hint="try again; what had arrived whole is kept")
+            return HubError(f"{repo or 'the Hub'}: {first_line(error)}", hint="try again; what had arrived whole is kept")
 
 
 def check_downloads(repo: str, folder: Path) -> None:
@@ -115,11 +119,12 @@ def _hash(path: Path, length: int) -> str:
         return hashlib.file_digest(file, lambda: hashlib.sha1(header)).hexdigest()
 
 
-def _refusal(repo: str, status: int, error: Exception) -> HubError:
+def _refusal(repo: str | None, status: int, error: Exception) -> HubError:
     if status == 401:
         return HubError("the Hub does not accept this token", hint="it may have expired: hf auth login, or set HF_TOKEN")
     if status == 403:
-        return HubError(f"this account may not do that to {repo}", hint="with a token that may write: hf auth login")
+        whose = repo or "what the Hub has"
+        return HubError(f"this account, or its token, may not do that with {whose}", hint="with one that may: hf auth login")
     if status == 429:
         return HubError("the Hub has had too many requests from here", hint="try again in some minutes")
     if status >= 500:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganzoo import model_folder
 from ganzoo.errors import HubError, ModelError, UsageError, nearest
+from ganzoo.files import replace_file
 from ganzoo.hub.client import FORMS, REPO, check_downloads, parse_repo, talking
 from ganzoo.hub.shipped import shipped_models
 
@@ -79,18 +81,36 @@ def download(text: str, files: Collection[str], *, local_files_only: bool = Fals
     from huggingface_hub import snapshot_download
 
     repo, revision = parse_repo(text)
-    with talking(repo, revision):
-        # Unless a pattern has a letter that is special to it, it is a name at the top of the repository.
-        folder = Path(
-            snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=local_files_only)
-        )
-    check_downloads(repo, folder)
+    with _unless_it_fails(repo, revision):
+        with talking(repo, revision):
+            # Unless a pattern has a letter that is special to it, it is a name at the top of the repository.
+            folder = Path(
+                snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=local_files_only)
+            )
+        check_downloads(repo, folder)
     needed = (model_folder.CONFIG, model_folder.weights_file("generator"))
     if missing := [name for name in needed if name in files and not (folder / name).is_file()]:
         if local_files_only or _offline():
             raise HubError(f"the cache has only a part of {repo}", hint=f"while online: ganzoo pull {text}")
         raise HubError(f"{repo} is no model of ganzoo's: it lacks {' and '.join(missing)}", hint="find some: ganzoo search")
     return folder
+
+
+@contextlib.contextmanager
+def _unless_it_fails(repo: str, revision: str | None) -> Iterator[None]:
+    """The block moves a branch of the Hub's cache on, or leaves it at the commit that is there, and works offline."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    branch = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="model"), "refs", revision or "main")
+    before = branch.read_bytes() if branch.is_file() else None
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            with replace_file(branch) as beside:
+                beside.write_bytes(before)
+        raise
 
 
 def _exists(text: str) -> bool:

@@ -30,10 +30,11 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
         HubError: The Hub cannot be reached, or has no such model.
         ModelError: What it has is damaged, or needs a plugin that is not there.
     """
-    parse_repo(repo)
+    name, _ = parse_repo(repo)
     target = None if folder is None else _target(Path(folder))
-    config = read_config(download(repo, (model_folder.CONFIG,)))
-    snapshot = download(repo, model_files(config))
+    first = download(repo, (model_folder.CONFIG,))
+    # The cache calls a snapshot by its commit. What is pushed meanwhile is another.
+    snapshot = download(f"{name}@{first.name}", model_files(read_config(first)))
     config = validate(snapshot)
     if target is None:
         return snapshot

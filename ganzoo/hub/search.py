@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def search(
     if score not in SCORES:
         raise UnknownNameError("score", score, SCORES)
     tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATASET_TAG + data] if data else [])]
-    with talking("the search"):
+    with talking():
         found = list(HfApi(library_name="ganzoo").list_models(filter=tags, search=text or None, limit=limit, cardData=True))
     hits = [hit for model in found for hit in _hits(model, score)]
     sign = 1 if score in LOWER_IS_BETTER else -1
@@ -78,7 +79,7 @@ def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:
     results = getattr(model.card_data, "eval_results", None) or []
     scored = [r for r in results if r.metric_type == score and is_score(r.metric_value)]
     for result in scored:
-        protocol = str(result.metric_name or "").partition("(")[2].removesuffix(")")
+        protocol = html.unescape(str(result.metric_name or "")).partition("(")[2].removesuffix(")")
         yield Hit(*told, float(result.metric_value), protocol, *counts)
     if not scored:
         yield Hit(*told, None, "", *counts)

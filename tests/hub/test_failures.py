@@ -50,7 +50,7 @@ def test_nobody_pushes_without_a_token(hub, model, monkeypatch):
 
 def test_nobody_pushes_to_what_is_anothers(pushed, model, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_bob")
-    with pytest.raises(HubError, match="may not do that to alice/clothes"):
+    with pytest.raises(HubError, match="may not do that with alice/clothes"):
         push(model, "alice/clothes")
 
 
@@ -110,6 +110,18 @@ def test_what_is_not_what_was_sent_is_not_kept(pushed, model):
     with pytest.raises(HubError, match="came damaged, and left the cache"):
         load()
     works_again(pushed, model)
+
+
+@pytest.mark.parametrize("fault", [Faults(flip=True), Faults(cut=0.5), Faults(status=500, where="/resolve/")])
+def test_an_update_that_fails_leaves_the_version_that_is_there(pushed, model, fault):
+    before = load().sample(seeds=[5])
+    push(model, "alice/clothes", license="mit")
+    pushed.faults = fault
+    with pytest.raises(HubError):
+        load()
+    assert torch.equal(ganzoo.load("alice/clothes", local_files_only=True).sample(seeds=[5]), before)
+    works_again(pushed, model)
+    assert load().config.license == "mit"
 
 
 def test_a_slow_hub(pushed, model):
