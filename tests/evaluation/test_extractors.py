@@ -25,6 +25,8 @@ def test_unknown_names_have_a_nearest():
         find_extractor(plugins.load().registry, "fashion-mnst-cnn")
     with pytest.raises(UnknownNameError, match=r"did you mean.* resnet18"):
         find_extractor(plugins.load().registry, "timm:resnet_18")
+    with pytest.raises(UsageError, match=r"timm makes no 'resnet18\.nobody'"):
+        find_extractor(plugins.load().registry, "timm:resnet18.nobody")
 
 
 def test_the_shipped_one_judges_one_size_only():
