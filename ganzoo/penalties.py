@@ -31,20 +31,41 @@ def input_gradients(discriminator: nn.Module, x: Tensor, labels: Tensor | None) 
     return flat
 
 
+def check_share(share: float) -> float:
+    """``share``, if it is one of a batch. Raises UsageError."""
+    if not 0 < share <= 1:
+        raise UsageError(f"share must be in (0, 1], got {share}")
+    return share
+
+
+def part_of(size: int, share: float) -> int:
+    """How many of a batch a share is, at least one."""
+    return max(1, round(share * size))
+
+
 class GradientPenalty(Penalty):
     """``E[(‖∂D(x̂)/∂x̂‖₂ - target)²]`` at random points x̂ between a real and a generated sample.
 
     (Gulrajani et al., 2017, equation 3, with λ = 10 and target 1.)
+
+    Args:
+        weight: λ.
+        interval: As for every penalty.
+        target: The norm that gradients are drawn to.
+        share: The part of the batch that it is measured on, in (0, 1]; most of a step's time is the penalty's on all of it.
     """
 
-    def __init__(self, weight: float = 10.0, interval: int = 1, *, target: float = 1.0) -> None:
+    def __init__(self, weight: float = 10.0, interval: int = 1, *, target: float = 1.0, share: float = 1.0) -> None:
         super().__init__(weight, interval)
         self.target = target
+        self.share = check_share(share)
 
     def __call__(self, critique: Critique) -> Tensor:
-        real, fake = critique.real, critique.fake
-        mix = critique.noise.uniform(len(real), *[1] * (real.ndim - 1))
-        gradients = input_gradients(critique.discriminator, real + mix * (fake - real), critique.labels)
+        count = part_of(len(critique.real), self.share)
+        real, fake = critique.real[:count], critique.fake[:count]
+        labels = None if critique.labels is None else critique.labels[:count]
+        mix = critique.noise.uniform(count, *[1] * (real.ndim - 1))
+        gradients = input_gradients(critique.discriminator, real + mix * (fake - real), labels)
         norms = torch.linalg.vector_norm(gradients, dim=1)
         penalty: Tensor = (norms - self.target).square().mean()
         return penalty
@@ -91,13 +112,11 @@ class FiniteDifference(Penalty):
         super().__init__(weight, interval)
         if not sigma > 0:
             raise UsageError(f"sigma must be positive, got {sigma}")
-        if not 0 < share <= 1:
-            raise UsageError(f"share must be in (0, 1], got {share}")
         self.sigma = sigma
-        self.share = share
+        self.share = check_share(share)
 
     def __call__(self, critique: Critique) -> Tensor:
-        count = max(1, round(self.share * len(critique.real)))
+        count = part_of(len(critique.real), self.share)
         x = torch.cat([critique.real[:count], critique.fake[:count]])
         labels = None if critique.labels is None else critique.labels[:count].repeat(2)
         noise = critique.noise.normal(count, 2, *x.shape[1:]).transpose(0, 1).flatten(0, 1)

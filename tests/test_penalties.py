@@ -101,6 +101,16 @@ def test_interpolates_lie_between_a_real_and_its_own_fake_sample():
     assert along.std() > 0.2, "each sample has a mix of its own"
 
 
+@pytest.mark.parametrize(("share", "seen"), [(0.25, 2), (0.5, 4), (1.0, 8), (1e-6, 1)])
+def test_gradient_penalty_is_of_a_share_of_the_batch(share, seen):
+    """On a critic with another slope at every sample, and labels, against that of those samples alone."""
+    labels = torch.arange(8)
+    whole = critique_of(Quadratic(), (12,), labels=labels)
+    first = {name: getattr(whole, name)[:seen] for name in ("real", "fake", "real_logits", "fake_logits", "labels")}
+    part = Critique(discriminator=whole.discriminator, noise=Noise(3), **first)
+    torch.testing.assert_close(GradientPenalty(share=share)(whole), GradientPenalty()(part))
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
 def test_finite_difference_follows_its_formula(shape, share):
@@ -261,6 +271,12 @@ def test_what_no_penalty_takes(penalty, arguments, message):
 def test_what_finite_difference_does_not_take(arguments, message):
     with pytest.raises(UsageError, match=f"{message} must be"):
         FiniteDifference(**arguments)
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.01, float("nan")])
+def test_what_is_no_share(share):
+    with pytest.raises(UsageError, match="share must be"):
+        GradientPenalty(share=share)
 
 
 @pytest.mark.parametrize("penalty", ALL)

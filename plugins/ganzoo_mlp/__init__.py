@@ -10,8 +10,8 @@ VARIANT = Variant(
     paper="Goodfellow et al., Generative Adversarial Networks, 2014, https://arxiv.org/abs/1406.2661",
     generator="mlp",
     discriminator="mlp",
-    loss="relativistic",
-    penalties={"finite-difference": {"weight": 1.5}},
+    loss="wasserstein",
+    penalties={"gradient-penalty": {"weight": 10.0}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",
