@@ -1,5 +1,6 @@
 """The wheel that people install does what the checkout does."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from ganzoo.hub.shipped import shipped_models
+
 ROOT = Path(__file__).parents[1]
+NO_NETWORK = """
+import socket
+
+def refuse(*args, **kwargs):
+    raise AssertionError("it asked the network")
+
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+"""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +35,7 @@ def installed(tmp_path_factory):
     return site
 
 
-def run(code, *, site=None, cwd):
+def run(code, *, site=None, cwd, **env):
     # -S leaves out site-packages, and with it the checkout that an editable install put there; what ganzoo depends on is
     # then put back behind the wheel.
     packages = [p for p in sys.path if p.endswith("-packages")]
@@ -33,7 +44,7 @@ def run(code, *, site=None, cwd):
     return subprocess.run(
         [sys.executable, *flags, "-c", code],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path), **env},
         capture_output=True,
         text=True,
         check=False,
@@ -76,3 +87,11 @@ def test_a_wheel_trains_on_the_pictures_in_it(installed, tmp_path):
     result = ganzoo(*words, site=installed, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "run" / "model" / "samples.png").is_file()
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_what_ships_needs_no_network(installed, tmp_path, name):
+    code = f"{NO_NETWORK}\nimport ganzoo\nprint(ganzoo.load({name!r}).sample(seeds=range(4)).flatten().tolist())"
+    wheel, editable = (run(code, site=site, cwd=tmp_path, HF_HUB_CACHE=str(tmp_path)) for site in (installed, None))
+    assert len(json.loads(wheel.stdout)) == 4 * 28 * 28, wheel.stderr
+    assert wheel.stdout == editable.stdout, editable.stderr
