@@ -186,7 +186,9 @@ def choose_scoring(every: str | None, until: str | None) -> Scoring | None:
     if until is not None and (limit is None or not math.isfinite(limit)):
         raise UsageError(f"cannot read {until!r}", hint="for example: --until kid=0.02")
     images = parse_count(every) if every is not None else SCORE_IMAGES if limit is None else UNTIL_IMAGES
-    return Scoring(Judge(), images) if limit is None else Scoring(Judge(), images, by, limit)
+    if limit is None:
+        return Scoring(Judge(), images)
+    return Scoring(Judge(names=("kid",)) if by == "kid" else Judge(), images, by, limit)
 
 
 def is_long(budget: Budget) -> bool:

@@ -29,14 +29,14 @@ class Judge:
     Args:
         extractor: Whose features; by default as for :func:`ganzoo.evaluate`.
         samples: How many.
+        names: The scores; ``kid`` alone takes few real samples, where ``fd`` takes twice as many as features.
     """
 
-    def __init__(self, extractor: str | None = None, samples: int = SAMPLES) -> None:
+    def __init__(self, extractor: str | None = None, samples: int = SAMPLES, names: tuple[str, ...] = ("fd", "kid")) -> None:
         self.extractor = extractor
         self.samples = samples
+        self.names = names
         self._real: tuple[Extractor, Tensor] | None = None
-
-    names: tuple[str, ...] = ("fd", "kid")
 
     def describe(self) -> dict[str, Json]:
         """By what it judges, as plain data."""

@@ -173,7 +173,7 @@ def _require_covariance(count: int, features: int, what: str) -> None:
     if count < 2 * features:
         raise UsageError(
             f"{count} {what} are too few for a Fréchet distance of {features} features: it takes {2 * features}",
-            hint="go by the kernel distance, which is unbiased (--measures kid), or score more",
+            hint="go by the kernel distance, which is unbiased (evaluate --measures kid, train --until kid=0), or score more",
         )
 
 

@@ -206,6 +206,20 @@ def test_only_long_runs_are_scored_unasked():
     assert (scoring.by, scoring.until) == ("kid", 0.02)
 
 
+def test_few_pictures_can_be_scored_by_the_kernel_distance(run_ganzoo, tmp_path):
+    pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).integers(0, 255, (150, 28, 28), np.uint8))
+    words = ("train", "mlp", "--data", "few.npy", "--images", "640", "--score-every", "320", "--out", "run")
+    env = {"GANZOO_CACHE": str(tmp_path / "cache")}
+    refused = run_ganzoo(*words, env=env)
+    assert refused.returncode == 2
+    assert "150 samples are too few" in refused.stderr
+    assert "train --until kid=0" in refused.stderr
+    scored = run_ganzoo(*words, "--until", "kid=0", env=env)
+    assert scored.returncode == 0, scored.stderr
+    assert "\nkid " in scored.stderr
+
+
 def test_a_run_that_is_scored_says_so_and_stops(run_ganzoo, tmp_path):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     small = ["-o", "generator.width=4", "-o", "discriminator.width=4"]
