@@ -183,10 +183,12 @@ def _table(row: Mapping[str, Any]) -> str:
     ]
     seed = f", seeds from {_count(protocol.get('seed'))}"
     versions = protocol.get("versions")
+    resize = protocol.get("resize")
+    resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
     return (
         "\n".join(["| score | | |", "|---|---|---|", *lines])
-        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {_cell(protocol.get('resize'))}; extractor's SHA-256 "
+        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {resized}; extractor's SHA-256 "
         f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
         "Scores of another protocol cannot be compared with these."
     )
