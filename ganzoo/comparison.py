@@ -17,6 +17,7 @@ from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import replace_file
 from ganzoo.plots import draw_dots
 from ganzoo.training.config import Budget, resolve
+from ganzoo.training.folder import OtherRunError
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.precision import choose_device
 from ganzoo.training.run import train
@@ -115,19 +116,22 @@ def compare(
     for seed in range(seeds):
         for contender in contenders:
             beginning(contender, seed)
-            with watching() as watcher:
-                run = train(
-                    contender.variant,
-                    preset=contender.preset,
-                    data=data,
-                    resolution=resolution,
-                    budget_seconds=budget.seconds,
-                    images=budget.images,
-                    seed=seed,
-                    device=device,
-                    out=out / str(contender) / f"seed-{seed}",
-                    watcher=watcher,
-                )
+            try:
+                with watching() as watcher:
+                    run = train(
+                        contender.variant,
+                        preset=contender.preset,
+                        data=data,
+                        resolution=resolution,
+                        budget_seconds=budget.seconds,
+                        images=budget.images,
+                        seed=seed,
+                        device=device,
+                        out=out / str(contender) / f"seed-{seed}",
+                        watcher=watcher,
+                    )
+            except OtherRunError as error:
+                raise OtherRunError(error.message, hint="compare in another folder: --out DIR") from None
             if run.interrupted:
                 raise KeyboardInterrupt
             same = [r for r in kept if (r.contender, r.seed) == (str(contender), seed)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-FEW = 8
+FEW = 10
 """Names that are no more than this are all listed when none is near the one that was asked for."""
 
 

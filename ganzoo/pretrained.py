@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ganzoo import __version__, plugins
-from ganzoo.errors import ModelError, PluginError, UnknownNameError, UsageError
+from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
@@ -82,7 +82,10 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
     folder = find(folder)
     config = read_config(folder)
     if role not in config.networks:
-        raise UnknownNameError("role", role, config.networks, hint=f"{folder} holds {', '.join(config.networks)}")
+        raise UsageError(
+            f"{folder} has no {role}: it holds {' and '.join(config.networks)}",
+            hint="a variant says which of its networks a model folder keeps: docs/plugins.md",
+        )
     part = _part(config, role, folder)
     path = folder / weights_file(role)
     try:

@@ -75,3 +75,6 @@ def test_the_command(run_ganzoo, tmp_path):
     rows = json.loads(run_ganzoo(*words, "--json").stdout)
     assert [(row["contender"], row["seed"]) for row in rows] == [("mlp", 0), ("mlp@keras", 0), ("mlp", 1), ("mlp@keras", 1)]
     assert run_ganzoo("compare", "mlp", "mlp@default").returncode == 2
+    fewer = run_ganzoo(*("320" if word == "640" else word for word in words))
+    assert fewer.returncode == 2
+    assert "differs in images (640 there, 320 here); compare in another folder: --out DIR" in fewer.stderr

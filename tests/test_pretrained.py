@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 import ganzoo
 from ganzoo import plugins
-from ganzoo.errors import ModelError, UnknownNameError
+from ganzoo.errors import ModelError, UsageError
 from ganzoo.model_folder import MAX_JSON_BYTES, find, read_config
 
 
@@ -67,7 +67,7 @@ def test_there_must_be_something_to_load(tmp_path):
 
 
 def test_a_role_that_is_not_kept(model):
-    with pytest.raises(UnknownNameError, match="generator"):
+    with pytest.raises(UsageError, match="has no discriminator: it holds generator"):
         ganzoo.load(model, role="discriminator")
 
 

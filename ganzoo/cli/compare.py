@@ -35,7 +35,7 @@ larger budget go on, too. Needs: pip install 'ganzoo[evaluation]'
 @click.option("--extractor", metavar="NAME", help="As for ganzoo evaluate.")
 @click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="Of each run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-@click.option("--out", "folder", type=click.Path(path_type=Path), default="compare", show_default=True, metavar="DIR")
+@click.option("--out", "folder", type=click.Path(path_type=Path), default="runs/compare", show_default=True, metavar="DIR")
 @json_option
 def compare(
     names: tuple[str, ...],
@@ -63,7 +63,7 @@ def compare(
         raise UsageError("a name is given twice")
 
     def beginning(contender: comparison.Contender, seed: int) -> None:
-        out.say(f"{contender}, seed {seed + 1} of {seeds}")
+        out.say(f"{contender}, seed {seed} ({seed + 1} of {seeds})")
 
     results = comparison.compare(
         contenders,

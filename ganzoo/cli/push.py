@@ -33,19 +33,22 @@ the card is to have some: ganzoo evaluate FOLDER --data ...
 def push(folder: Path, repo: str, private: bool, revision: str | None, license_name: str | None, dry_run: bool) -> None:
     """Publish the model in FOLDER, or in the folder of a run, as USER/REPO."""
     from ganzoo.hub.push import push as push_folder
+    from ganzoo.model_folder import read_config
 
     done = push_folder(folder, repo, private=private, revision=revision, license=license_name, dry_run=dry_run)
     rows = [("send", name, _size(done.folder / name)) for name in done.files]
     rows += [("remove", name, "") for name in done.stale]
     rows += [("keep here", name, "") for name in done.left]
+    if license_name is None and read_config(done.folder).license is None:
+        out.say("nobody has said under which licence the weights may be used: --license NAME")
     if dry_run:
         out.table(("WHAT", "FILE", "SIZE"), rows)
         out.say(f"nothing was sent; without --dry-run this goes to {done.repo}")
         return
-    for name in done.stale:
-        out.say(f"removed from the repository: {name}")
-    out.line(done.url)
     at = f"{done.repo}@{done.revision}" if done.revision else done.repo
+    for name in done.stale:
+        out.say(f"removed from {at}: {name}")
+    out.line(done.url)
     out.say(f"anybody who may see it loads it with: ganzoo.load({at!r})")
 
 

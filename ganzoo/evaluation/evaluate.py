@@ -24,7 +24,8 @@ from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
 from ganzoo.hub.card import write_card
 from ganzoo.hub.find import find
-from ganzoo.model_folder import read_config
+from ganzoo.interfaces import Generator
+from ganzoo.model_folder import ModelConfig, read_config
 from ganzoo.pretrained import load
 from ganzoo.registry import Registry
 from ganzoo.sampling import can_be_drawn
@@ -33,16 +34,18 @@ from ganzoo.variant import Json
 SAMPLES = 10_000
 SUBSETS = 5
 """Of the training data, over which ``fd_train`` is a mean."""
+RELATIVE = {"rfd", "copying"}
+"""The measures that refer to the training data."""
 ALL_MEASURES = (*MEASURES, "class_distance", "rfd", "copying")
 
 
 def evaluate(
-    source: str | Path,
+    source: str | Path | Generator,
     *,
     data: str | None = None,
     extractor: str | None = None,
     samples: int = SAMPLES,
-    measures: Collection[str] = ALL_MEASURES,
+    measures: str | Collection[str] = ALL_MEASURES,
     seed: int = 0,
     device: str | torch.device = "cpu",
     train: str | None = None,
@@ -55,13 +58,13 @@ def evaluate(
     card.
 
     Args:
-        source: Whatever :func:`ganzoo.load` takes, or an NPZ or NPY file of samples.
+        source: Whatever :func:`ganzoo.load` takes or returns, or an NPZ or NPY file of samples.
         data: The real samples to compare with, held-out ones at best, in any form that ``ganzoo train --data`` takes; by
             default those that the model was trained on, if they are a registered dataset.
         extractor: Whose features: ``fashion-mnist-cnn``, ``timm:NAME``, ``inception``, or one that a plugin registers; by
             default the first for 28x28 grey pictures and ``inception`` for all others.
         samples: How many to draw, and how many real ones to compare with at the most.
-        measures: Which scores; see :class:`Scores`.
+        measures: Which scores, or the one; see :class:`Scores`.
         seed: Samples have the seeds from here on.
         device: Where to compute.
         train: What the model was trained on, for ``rfd``, ``copying`` and ``neighbours``; by default the registered dataset
@@ -73,6 +76,7 @@ def evaluate(
         UsageError: Samples that are no pictures, too few of them for a measure, or an unknown name.
         DataError, ModelError, HubError: Data, weights or a model that cannot be read.
     """
+    measures = (measures,) if isinstance(measures, str) else measures
     if unknown := [name for name in measures if name not in ALL_MEASURES]:
         raise UnknownNameError("measure", unknown[0], ALL_MEASURES)
     registry = plugins.load().registry
@@ -90,6 +94,11 @@ def evaluate(
         training = real if trained_on == name else _pictures(registry, trained_on, drawn.shape)
     # Whatever it is called: real samples that were trained on say nothing of copying, and have no distance to themselves.
     apart = training is not None and not _alike(training, real)
+    if set(measures) <= RELATIVE and not apart:
+        raise UsageError(
+            f"{' and '.join(sorted(measures))} need real samples that the model was not trained on, and those that it was",
+            hint="name both: --data HELD-OUT --train DATA",
+        )
     judge = find_extractor(registry, extractor or default_extractor(drawn.shape)).to(device)
     rows = Order(len(real), seed).indices(0, min(samples, len(real)))
     real_features = features_of_real(judge, real, rows)
@@ -99,7 +108,7 @@ def evaluate(
     values = measure(features, real_features, measures, seed=seed)
     if "class_distance" in measures and (classes := _classes(judge, features, real_features)) is not None:
         values["class_distance"] = class_distance(*classes)
-    wanted = {"rfd", "copying"} & set(measures) if apart else set()
+    wanted = RELATIVE & set(measures) if apart else set()
     train_features = torch.empty(0)
     if training and (wanted or neighbours):
         train_features = features_of_real(judge, training, torch.arange(len(training)), progress)
@@ -110,7 +119,8 @@ def evaluate(
     if not values:
         raise UsageError(f"none of {', '.join(measures)} can be had here", hint="held-out real samples: --data DATA")
     referred = training if apart else None
-    scores = Scores(values, _protocol(judge, real, referred, n_real=len(rows), n_fake=drawn.count, seed=seed))
+    protocol = _protocol(judge, real, referred, n_real=len(rows), n_fake=drawn.count, seed=seed)
+    scores = Scores(values, protocol, held_out=None if training is None else apart)
     if drawn.folder:
         write_scores(drawn.folder, scores)
         write_card(drawn.folder, str(source))
@@ -183,7 +193,10 @@ class _Drawn:
     folder: Path | None = None
 
 
-def _samples_of(source: str | Path, samples: int, seed: int, device: str | torch.device) -> _Drawn:
+def _samples_of(source: str | Path | Generator, samples: int, seed: int, device: str | torch.device) -> _Drawn:
+    if isinstance(source, Generator):
+        config = getattr(source, "config", None)
+        return _drawn_by(source.to(device), config if isinstance(config, ModelConfig) else None, samples, seed)
     if Path(source).suffix.lower() in (".npz", ".npy"):
         store = _pictures(plugins.load().registry, str(source), None)
         # A file may be sorted, by class for example.
@@ -194,13 +207,19 @@ def _samples_of(source: str | Path, samples: int, seed: int, device: str | torch
     if not can_be_drawn(config.sample_shape, config.value_range):
         raise UsageError(f"the samples of {str(source)!r} are no pictures, and only pictures can be scored")
     generator = load(found.folder, device=device)
-    trained_on = config.training.get("data")
+    return _drawn_by(generator, config, samples, seed, folder=found.folder if found.own else None)
+
+
+def _drawn_by(
+    generator: Generator, config: ModelConfig | None, samples: int, seed: int, *, folder: Path | None = None
+) -> _Drawn:
+    trained_on = config.training.get("data") if config else None
     return _Drawn(
-        config.sample_shape,
+        generator.sample_shape,
         samples,
         lambda start, stop: generator.sample(range(seed + start, seed + stop)),
         trained_on if isinstance(trained_on, str) else "",
-        found.folder if found.own else None,
+        folder,
     )
 
 

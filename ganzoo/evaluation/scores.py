@@ -22,10 +22,13 @@ class Scores:
             labels and the extractor is a classifier; and where the training data is known, and is not what samples are
             compared with, ``fd_train``, the distance of as many training samples, ``rfd = fd / fd_train``, and ``copying``.
         protocol: What they were measured by.
+        held_out: Whether the samples that it was compared with are others than those it was trained on; None if that is not
+            known.
     """
 
     values: Mapping[str, float]
     protocol: Protocol
+    held_out: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

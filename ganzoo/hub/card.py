@@ -70,9 +70,9 @@ def card(folder: Path, name: str) -> str:
         _use(config, name),
         "## How it was trained",
         _training(config),
-        *(("## How good it is", *map(_table, scores)) if scores else ()),
+        *(("## How good it is", *(_table(row, config) for row in scores)) if scores else ()),
         "## Limits and bias",
-        _limits(config, bool(scores)),
+        _limits(config, scored=bool(scores)),
         "## Files",
         _files(config, folder),
         "## Citation",
@@ -137,7 +137,8 @@ def _use(config: ModelConfig, name: str) -> str:
     span = f", in [{config.value_range[0]:g}, {config.value_range[1]:g}]" if config.value_range else ""
     form = "png" if _is_picture(config) else "npz"
     return (
-        f"With ganzoo {config.ganzoo} or later{needs} installed:\n\n"
+        f"With ganzoo {config.ganzoo} or later{needs} installed (from its own repository; what PyPI has under that name is "
+        "something else):\n\n"
         f"```python\nimport ganzoo\n\ngenerator = ganzoo.load({json.dumps(name, ensure_ascii=False)})\n"
         f"samples = generator.sample(seeds=range(16))  # (16, {shape}){span}\n```\n\n"
         "A seed's sample is the same in any batch and on any machine, but for rounding. On the command line: "
@@ -174,7 +175,7 @@ def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
     yield "software", f"ganzoo {config.ganzoo}, torch {told.get('torch')}"
 
 
-def _table(row: Mapping[str, Any]) -> str:
+def _table(row: Mapping[str, Any], config: ModelConfig) -> str:
     scores, protocol = row["scores"], row["protocol"]
     lines = [
         f"| {SCORES[name][0]} | {float(scores[name]):.4g} | {SCORES[name][1]} |"
@@ -190,8 +191,15 @@ def _table(row: Mapping[str, Any]) -> str:
         "\n".join(["| score | | |", "|---|---|---|", *lines])
         + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {resized}; extractor's SHA-256 "
         f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
-        "Scores of another protocol cannot be compared with these."
+        f"{_seen(protocol, config)}Scores of another protocol cannot be compared with these."
     )
+
+
+def _seen(protocol: Mapping[str, Json], config: ModelConfig) -> str:
+    """A warning, if a model was scored against what it was trained on."""
+    trained_on = config.training.get("dataset")
+    same = isinstance(trained_on, dict) and trained_on.get("sha256") == protocol.get("data_sha256") is not None
+    return "**These are the very samples that it was trained on, not held-out ones.** " if same else ""
 
 
 def _protocol(protocol: Mapping[str, Json]) -> str:
@@ -201,7 +209,7 @@ def _protocol(protocol: Mapping[str, Json]) -> str:
     )
 
 
-def _limits(config: ModelConfig, scored: bool) -> str:
+def _limits(config: ModelConfig, *, scored: bool) -> str:
     data = _cell(_dataset(config)) or "its training data"
     kind = _kind(config)
     lines = [
@@ -210,12 +218,20 @@ def _limits(config: ModelConfig, scored: bool) -> str:
         "- Like every GAN it leaves out a part of the data (see recall and coverage), and some samples are malformed. "
         "Truncation (`sample(..., truncation=0.7)`) makes both trade places."
         if scored
-        else "- Like every GAN it leaves out a part of the data, and some samples are malformed. It has not been scored.",
+        else "- Like every GAN it leaves out a part of the data, and some samples are malformed. It has not been scored"
+        f"{_while_training(config)}.",
         "- Samples are not data: do not use them as if they had been measured or photographed.",
     ]
     if not config.license:
         lines.append("- Nobody has said under which licence the weights may be used.")
     return "\n".join(lines)
+
+
+def _while_training(config: ModelConfig) -> str:
+    told = config.training.get("scored")
+    if not isinstance(told, dict) or not is_score(score := told.get("score")):
+        return ""
+    return f" against held-out data; while it trained, its {_cell(told.get('by'))} to training samples was {score:.4g}"
 
 
 def _files(config: ModelConfig, folder: Path) -> str:

@@ -67,9 +67,9 @@ def _explain(error: BaseException, repo: str | None, revision: str | None) -> Ga
             return HubError(unseen, hint=f"check the name; for a private one: {login}")
         case errors.RevisionNotFoundError():
             return HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash")
-        case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled():
-            if repo is None:
-                return HubError("this needs the Hub, and HF_HUB_OFFLINE is set", hint="unset it")
+        case errors.OfflineModeIsEnabled():
+            return HubError("this needs the Hub, and HF_HUB_OFFLINE is set", hint="unset it")
+        case errors.LocalEntryNotFoundError():
             why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
             whole = f"{repo}@{revision}" if revision else repo
             return HubError(
@@ -120,6 +120,10 @@ def _hash(path: Path, length: int) -> str:
 
 
 def _refusal(repo: str | None, status: int, error: Exception) -> HubError:
+    from huggingface_hub import get_token
+
+    if status == 401 and get_token() is None:
+        return HubError("the Hub takes this only from somebody it knows", hint="hf auth login, or set HF_TOKEN")
     if status == 401:
         return HubError("the Hub does not accept this token", hint="it may have expired: hf auth login, or set HF_TOKEN")
     if status == 403:

@@ -128,5 +128,5 @@ def _unknown(name: str, shipped: Collection[str]) -> UsageError:
     near = nearest(name, shipped)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     return UsageError(
-        f"no model {name!r}", hint=f"{meant}A model is one of ganzoo list --kind models, a folder, or {FORMS} on the Hub"
+        f"no model {name!r}", hint=f"{meant}a model is one of ganzoo list --kind models, a folder, or {FORMS} on the Hub"
     )

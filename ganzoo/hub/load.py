@@ -32,7 +32,7 @@ def load(
     Raises:
         ModelError: No model folder, or one that is damaged, or whose plugin is not installed.
         HubError: The Hub cannot be reached, has no such model, or does not let this account have it.
-        UsageError: The folder has no network of that role, or the name may mean two things.
+        UsageError: The folder has no network of that role, or the name is no model's or may mean two things.
     """
     files = (model_folder.CONFIG, model_folder.weights_file("generator"), model_folder.weights_file(role))
     found = find(source, files=files, local_files_only=local_files_only)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ganzoo import model_folder
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import replace_folder
-from ganzoo.hub.client import parse_repo
+from ganzoo.hub.client import parse_repo, talking
 from ganzoo.hub.find import download
 from ganzoo.hub.push import model_files, validate
 from ganzoo.model_folder import read_config
@@ -30,8 +30,14 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
         HubError: The Hub cannot be reached, or has no such model.
         ModelError: What it has is damaged, or needs a plugin that is not there.
     """
-    name, _ = parse_repo(repo)
+    from huggingface_hub import HfApi, constants
+
+    name, revision = parse_repo(repo)
     target = None if folder is None else _target(Path(folder))
+    if not constants.HF_HUB_OFFLINE:
+        # Where the Hub refuses, the client makes do with what its cache has; who pulls is to know.
+        with talking(name, revision):
+            HfApi(library_name="ganzoo").model_info(name, revision=revision)
     first = download(repo, (model_folder.CONFIG,))
     # The cache calls a snapshot by its commit. What is pushed meanwhile is another.
     snapshot = download(f"{name}@{first.name}", model_files(read_config(first)))
@@ -61,7 +67,8 @@ def _target(folder: Path) -> Path:
         except ModelError:
             mine = there
         if mine:
-            raise UsageError(f"{str(folder)!r} holds something else than a model: {min(mine)}", hint="name a new folder")
+            named = min(mine, key=lambda name: (name.startswith("."), name))
+            raise UsageError(f"{str(folder)!r} holds something else than a model: {named}", hint="name a new folder")
     if folder == Path.cwd():
         raise UsageError("the current folder cannot be replaced", hint="name a new one")
     return folder

@@ -148,7 +148,7 @@ def resolve(
     entry = registry.get("variant", variant)
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:
-        raise UnknownNameError("preset", preset, described.presets, hint=f"{variant} has {', '.join(described.presets)}")
+        raise UnknownNameError(f"preset of {variant}", preset, described.presets)
     given = dict(options or {})
     plan = _Plan(described)
     plan.lay(described.presets[preset])

@@ -58,6 +58,10 @@ FREE = {
 what is computed. Every other key is the run's mathematics. (The data itself is told by its hash.)"""
 
 
+class OtherRunError(UsageError):
+    """A folder holds another run than the one that is asked for."""
+
+
 @dataclass
 class RunFolder:
     """A folder that this process, and no other, writes a run to.
@@ -99,8 +103,8 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
         fresh: Do not go on with a run that is there. One in ``out`` is removed.
 
     Raises:
-        UsageError: Another process trains there; or ``out`` cannot be written to, holds something else, or holds a run
-            that ``config`` would change, with the differing keys.
+        UsageError: Another process trains there; or ``out`` cannot be written to, or holds something else.
+        OtherRunError: It holds a run that ``config`` would change, with the differing keys.
     """
     with contextlib.ExitStack() as locks:
         if out is not None:
@@ -115,7 +119,7 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
             elif folder.previous and (differing := differences(folder.previous, config)):
                 words = ", ".join(f"{key} ({_short(old)} there, {_short(new)} here)" for key, old, new in differing[:5])
                 more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-                raise UsageError(
+                raise OtherRunError(
                     f"{str(out)!r} holds a run that differs in {words}{more}",
                     hint="say the same again to go on with it, or name another folder (--out DIR), or replace it (--fresh)",
                 )

@@ -39,7 +39,7 @@ def choose_device(name: str = "auto") -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
         raise UsageError(
-            f"no device {name!r} here", hint="cpu, cuda, cuda:1, mps; see what there is: ganzoo doctor"
+            f"there is no device {name!r} here", hint="see what there is: ganzoo doctor; the names are cpu, cuda, cuda:1, mps"
         ) from error
     return device
 

@@ -66,7 +66,7 @@ class Prepared:
         c, count = self.config, self.processes.count
         limits = [f"{c.budget.seconds:g} s"] if c.budget.seconds else []
         limits += [f"{c.budget.images:,} images"] if c.budget.images else []
-        threads = f"{torch.get_num_threads()} threads"
+        threads = f"{torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}"
         return {
             "variant": f"{c.variant.name}, preset {c.preset}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}",

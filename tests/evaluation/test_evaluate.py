@@ -62,6 +62,21 @@ def test_samples_in_a_file_are_scored_as_they_are(tmp_path):
         evaluate(tmp_path / "real.npz")
 
 
+def test_a_generator_in_memory_is_scored_like_its_folder(run):
+    generator = ganzoo.load(run.folder)
+    told = evaluate(run.folder, samples=300, measures="kid")
+    assert set(told.values) == {"kid", "kid_std"}
+    assert evaluate(generator, samples=300, measures="kid") == told
+
+
+def test_whether_real_samples_were_held_out_is_known(run, tmp_path):
+    assert evaluate(run.folder, samples=300, measures="kid").held_out is False
+    np.savez(tmp_path / "some.npz", arr_0=fashion_mnist_10k().samples[:300].permute(0, 2, 3, 1).numpy())
+    assert evaluate(tmp_path / "some.npz", data="fashion-mnist-10k", measures="kid").held_out is None
+    with pytest.raises(UsageError, match=r"rfd need real samples.*--data HELD-OUT --train DATA"):
+        evaluate(run.folder, samples=300, measures="rfd")
+
+
 def test_scores_of_different_protocols_are_not_compared(run):
     a, b = (evaluate(run.folder, samples=n).protocol.to_json() for n in (300, 350))
     with pytest.raises(UsageError, match=r"n_fake \(300 and 350\)"):
@@ -125,6 +140,7 @@ def halves(load_plugins, plugin_distribution):
 def test_held_out_data_says_how_near_is_near_enough_and_whether_a_model_copies(halves, tmp_path):
     run = ganzoo.train("dcgan", data="even", options=TINY, images=64, device="cpu", out=tmp_path / "run")
     scores = evaluate(run.folder, data="odd", samples=1000, neighbours=tmp_path / "near.png")
+    assert scores.held_out is True
     assert scores.values["fd_train"] < 1
     assert scores.values["rfd"] == pytest.approx(scores.values["fd"] / scores.values["fd_train"])
     assert scores.values["rfd"] > 10

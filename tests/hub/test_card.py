@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import write_json
 from ganzoo.hub.card import card, write_card
-from ganzoo.model_folder import read_config, set_license
+from ganzoo.model_folder import read_config, read_json, set_license
 
 PROTOCOL = {
     "extractor": "fashion-mnist-cnn",
@@ -61,6 +61,21 @@ def test_what_was_not_measured_is_not_said(model):
     assert "model-index" not in metadata(text)
     assert "How good it is" not in text
     assert "It has not been scored" in text
+
+
+def test_scores_by_training_data_say_so(model):
+    trained_on = read_config(model).training["dataset"]["sha256"]
+    for told, words in (({}, False), ({"data_sha256": trained_on}, True)):
+        write_json(model / "metrics.json", [{"scores": {"fd": 0.5}, "protocol": {**PROTOCOL, **told}}])
+        assert ("the very samples that it was trained on" in card(model, "alice/clothes")) is words
+
+
+def test_a_score_from_training_is_no_score_but_is_said(model):
+    written = read_json(model / "config.json")
+    written["training"]["scored"] = {"by": "fd", "score": 16.4567, "images": 64}
+    write_json(model / "config.json", written)
+    text = card(model, "alice/clothes")
+    assert "not been scored against held-out data; while it trained, its fd to training samples was 16.46." in text
 
 
 def test_a_licence_is_kept(model):

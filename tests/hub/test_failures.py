@@ -48,6 +48,14 @@ def test_nobody_pushes_without_a_token(hub, model, monkeypatch):
         push(model, "alice/clothes")
 
 
+def test_a_pull_does_not_make_do_with_the_cache_where_the_hub_refuses(pushed):
+    pull("alice/clothes")
+    pushed.faults.expired.add("hf_alice")
+    with pytest.raises(HubError, match="does not accept this token"):
+        pull("alice/clothes")
+    assert load() is not None
+
+
 def test_nobody_pushes_to_what_is_anothers(pushed, model, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_bob")
     with pytest.raises(HubError, match="may not do that with alice/clothes"):
