@@ -40,7 +40,7 @@ def test_the_folder_of_a_run(run):
 def test_metrics_are_json_lines(run):
     rows = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["images"] == 320
-    assert all(math.isfinite(rows[-1][name]) for name in ("loss_d", "loss_g", "finite-difference", "seconds"))
+    assert all(math.isfinite(rows[-1][name]) for name in ("loss_d", "loss_g", "gradient-penalty", "seconds"))
 
 
 def test_sheets_are_drawn_as_training_goes(run):
@@ -71,7 +71,7 @@ def test_a_model_says_how_it_was_made(run):
     assert config.variant == "dcgan"
     assert config.training["images"] == 320
     assert config.training["dataset"]["name"] == "fashion-mnist-10k"
-    assert config.training["penalties"]["finite-difference"]["arguments"]["share"] == 0.25
+    assert config.training["penalties"]["gradient-penalty"]["arguments"]["share"] == 0.25
     assert config.networks["generator"].arguments["width"] == 4
 
 
