@@ -66,7 +66,7 @@ def evaluate(
         samples: How many to draw, and how many real ones to compare with at the most.
         measures: Which scores, or the one; see :class:`Scores`.
         seed: Samples have the seeds from here on.
-        device: Where to compute.
+        device: Where to compute; a generator that is given stays where it is.
         train: What the model was trained on, for ``rfd``, ``copying`` and ``neighbours``; by default the registered dataset
             that the model folder names.
         neighbours: A PNG file for samples beside the training samples that are nearest to them.
@@ -196,7 +196,7 @@ class _Drawn:
 def _samples_of(source: str | Path | Generator, samples: int, seed: int, device: str | torch.device) -> _Drawn:
     if isinstance(source, Generator):
         config = getattr(source, "config", None)
-        return _drawn_by(source.to(device), config if isinstance(config, ModelConfig) else None, samples, seed)
+        return _drawn_by(source, config if isinstance(config, ModelConfig) else None, samples, seed)
     if Path(source).suffix.lower() in (".npz", ".npy"):
         store = _pictures(plugins.load().registry, str(source), None)
         # A file may be sorted, by class for example.
