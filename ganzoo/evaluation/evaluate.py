@@ -94,7 +94,7 @@ def evaluate(
         training = real if trained_on == name else _pictures(registry, trained_on, drawn.shape)
     # Whatever it is called: real samples that were trained on say nothing of copying, and have no distance to themselves.
     apart = training is not None and not _alike(training, real)
-    if set(measures) <= RELATIVE and not apart:
+    if measures and set(measures) <= RELATIVE and not apart:
         raise UsageError(
             f"{' and '.join(sorted(measures))} need real samples that the model was not trained on, and those that it was",
             hint="name both: --data HELD-OUT --train DATA",
