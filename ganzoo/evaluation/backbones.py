@@ -28,6 +28,8 @@ class TimmExtractor(Extractor):
         DataError: Its weights cannot be had.
     """
 
+    at_once = 4
+
     def __init__(self, backbone: str) -> None:
         super().__init__()
         import timm

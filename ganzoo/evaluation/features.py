@@ -30,11 +30,12 @@ def features_of(extractor: Extractor, batches: Batches, count: int, progress: Pr
     """Features float32 ``(count, F)`` on the CPU of pictures as they would be written to files: in 256 levels."""
     found = []
     device = next((t.device for t in extractor.state_dict().values()), torch.device("cpu"))
+    at_once = extractor.at_once if device.type == "cpu" else AT_ONCE
     with torch.inference_mode():
         for start in range(0, count, AT_ONCE):
             stop = min(start + AT_ONCE, count)
             pictures = to_unit(to_levels(batches(start, stop).to(device)))
-            found.append(extractor.features(pictures).float().cpu())
+            found += [extractor.features(some).float().cpu() for some in torch.split(pictures, at_once)]
             if progress:
                 progress(stop, count)
     # What inference mode makes may not be put into a graph ever after.

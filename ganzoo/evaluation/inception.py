@@ -18,6 +18,7 @@ class InceptionExtractor(Extractor):
 
     name = "inception"
     resize = "bilinear, as in TensorFlow 1, to 299x299"
+    at_once = 4
 
     def __init__(self) -> None:
         super().__init__()
