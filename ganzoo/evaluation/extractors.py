@@ -17,8 +17,8 @@ class Extractor(nn.Module, ABC):
         name: As users call it.
         sha256: Of its weights: two extractors of one hash are one. See :func:`digest`.
         resize: What is done to pictures first, in words.
-        at_once: How many pictures it takes at a time on a CPU. Where a layer gives more than 32 MiB, the C library returns that
-            memory to the system each time, and having it anew can take longer than the arithmetic.
+        at_once: How many pictures it takes at a time on a CPU. Where a layer gives more than 32 MiB, the C library returns
+            that memory to the system each time, and having it anew can take longer than the arithmetic.
     """
 
     name: str
