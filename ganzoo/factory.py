@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,11 +43,13 @@ class Option:
     Attributes:
         annotation: Its type, ``Any`` if the component does not say.
         default: Its default, :data:`inspect.Parameter.empty` if it must be given.
+        summary: What the component's docstring says of it, if anything.
     """
 
     name: str
     annotation: Any
     default: Any
+    summary: str = ""
 
     @property
     def required(self) -> bool:
@@ -130,11 +133,32 @@ def options_of(component: Callable[..., Any]) -> dict[str, Option]:
     except ValueError as error:
         raise PluginError(f"{component!r} does not say what it is built with: {error}") from error
     named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    summaries = summaries_of(component)
     return {
-        p.name: Option(p.name, hints.get(p.name, Any), p.default)
+        p.name: Option(p.name, hints.get(p.name, Any), p.default, summaries.get(p.name, ""))
         for p in parameters
         if p.kind in named and p.name not in GIVEN
     }
+
+
+def summaries_of(component: Callable[..., Any]) -> dict[str, str]:
+    """What the docstring of a class or function says of each argument or attribute, those of the classes above it too.
+
+    It is read as Google's style has it: ``name: text`` under ``Args:`` or ``Attributes:``, further lines indented.
+    """
+    found: dict[str, str] = {}
+    for documented in reversed(inspect.getmro(component) if inspect.isclass(component) else (component,)):
+        section, names = False, [""]
+        # Not inspect.getdoc, which gives a class without a docstring that of the class above.
+        for line in inspect.cleandoc(documented.__doc__ or "").splitlines():
+            if line and not line.startswith(" "):
+                section = line in ("Args:", "Attributes:")
+            elif section and (match := re.match(r"    (\w+(?:, \w+)*): (.*)", line)):
+                names = match[1].split(", ")
+                found |= dict.fromkeys(names, match[2].strip().replace("``", ""))
+            elif section and line.startswith("     ") and names[0]:
+                found |= {name: f"{found[name]} {line.strip()}".replace("``", "") for name in names}
+    return found
 
 
 def make_part(

@@ -50,7 +50,6 @@ class GradientPenalty(Penalty):
 
     Args:
         weight: λ.
-        interval: As for every penalty.
         target: The norm that gradients are drawn to.
         share: The part of the batch that it is measured on, in (0, 1]; most of a step's time is the penalty's on all of it.
     """
@@ -100,7 +99,6 @@ class FiniteDifference(Penalty):
 
     Args:
         weight: γ.
-        interval: As for every penalty.
         sigma: Standard deviation of the noise, in units of the samples. Where the discriminator runs in bf16, much less
             than 0.05 drowns in the rounding of its logits.
         share: The part of the batch that it is measured on, in (0, 1].

@@ -95,6 +95,37 @@ def test_an_unknown_option_comes_with_the_nearest(registry):
         part(registry, widht=3)
 
 
+class Documented:
+    """A first line.
+
+    Args:
+        width: Of each layer: at most
+            so much, ``8`` here.
+        low, high: Bounds.
+
+    Raises:
+        UsageError: Never.
+    """
+
+    def __init__(self, width: int = 3, low: int = 0, high: int = 1) -> None: ...
+
+
+class Heir(Documented):
+    def __init__(self, width: int = 4, depth: int = 1) -> None: ...
+
+
+def test_an_option_is_explained_by_the_docstring():
+    assert {name: option.summary for name, option in options_of(Documented).items()} == {
+        "width": "Of each layer: at most so much, 8 here.",
+        "low": "Bounds.",
+        "high": "Bounds.",
+    }
+    assert {name: option.summary for name, option in options_of(Heir).items()} == {
+        "width": "Of each layer: at most so much, 8 here.",
+        "depth": "",
+    }
+
+
 def test_a_required_option_must_be_given(registry):
     with pytest.raises(UsageError, match=r"discriminator\.depth"):
         make_part(registry, "discriminator", "judge", {}, label="discriminator")

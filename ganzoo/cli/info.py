@@ -12,6 +12,7 @@ from ganzoo.variant import Json
 EPILOG = """\b
 Examples:
   ganzoo info dcgan
+  ganzoo info dcgan@paper
   ganzoo info dcgan --json
 """
 
@@ -20,21 +21,25 @@ Examples:
 @click.argument("name")
 @json_option
 def info(name: str, as_json: bool) -> None:
-    """Show what the variant NAME is made of, every option with its value, and its presets."""
+    """Show what the variant NAME, or NAME@PRESET, is made of, every option with its value, and its presets."""
     from ganzoo import plugins
-    from ganzoo.training.config import resolve
+    from ganzoo.factory import options_of, summaries_of
+    from ganzoo.training.config import LoopSettings, resolve
 
     registry = plugins.load().registry
     config = resolve(registry, name)
     entry, variant = config.entry, config.variant
     penalties = {f"penalties.{penalty}": part for penalty, part in config.penalties.items()}
     options: dict[str, Json] = config.loop.model_dump()
+    summaries: dict[str, Json] = dict(summaries_of(LoopSettings))
     for label, part in (config.parts | penalties).items():
         prefix = "" if label == "trainer" else f"{label}."
         options |= {f"{prefix}{option}": value for option, value in part.arguments.items()}
+        summaries |= {f"{prefix}{name}": option.summary for name, option in options_of(part.component).items()}
     described = variant.to_json()
     if as_json:
-        out.json({**described, "origin": asdict(entry.origin), "options": options})
+        about = {name: summaries.get(name, "") for name in options}
+        out.json({**described, "origin": asdict(entry.origin), "options": options, "about": about})
         return
     presets: dict[str, dict[str, Json]] = {}
     for preset, content in described["presets"].items():
@@ -48,7 +53,9 @@ def info(name: str, as_json: bool) -> None:
                 "plugin": f"{entry.origin.distribution}:{entry.origin.plugin} {entry.origin.version}",
             },
             "parts": {label: part.name for label, part in (config.parts | penalties).items()},
-            "options, as the preset default has them": {key: _literal(value) for key, value in options.items()},
+            f"options, as the preset {config.preset} has them": {
+                key: f"{_literal(value):<12}  {summaries.get(key, '')}" for key, value in options.items()
+            },
             **presets,
         }
     )

@@ -37,7 +37,7 @@ Options with -o (all that NAME has, with their values: ganzoo info NAME):
 Examples:
   ganzoo train dcgan
   ganzoo train wgan-gp --data ./photos --resolution 64 --budget 30m
-  ganzoo train mlp --preset paper --images 2M --out runs/goodfellow
+  ganzoo train mlp@paper --images 2M --out runs/goodfellow
   ganzoo train dcgan --data fashion-mnist --budget 1h --until fd=0.5 --score-every 200k
   ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
 
@@ -55,7 +55,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.argument("variant", metavar="NAME")
 @click.option("--data", default="fashion-mnist-10k", show_default=True, help="What to train on; its forms are below.")
 @click.option("--resolution", type=int, metavar="N", help="Height and width of the pictures, if not the data's own.")
-@click.option("--preset", default="default", show_default=True, help="A preset of the variant; see: ganzoo info NAME.")
+@click.option("--preset", default="default", show_default=True, help="One of its presets; NAME@PRESET says it too.")
 @click.option("--budget", metavar="TIME", help="Time to train: 90s, 4m, 1h30m.")
 @click.option("--images", metavar="N", help="Images to train: 500k, 2M. With --budget too, whichever is reached first.")
 @click.option("--loss", metavar="LOSS", help="Another loss; see: ganzoo list --kind losses.")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ganzoo import __version__
 from ganzoo.errors import UnknownNameError, UsageError
@@ -20,6 +20,14 @@ from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.variant import Json, Preset, Variant, thaw
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _count(value: Json) -> Json:
+    """A count, as a number or as users write it: 1M."""
+    try:
+        return parse_count(value) if isinstance(value, str) else value
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 class LoopSettings(BaseModel):
@@ -36,9 +44,9 @@ class LoopSettings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    images: PositiveInt = 1_000_000
+    images: Annotated[PositiveInt, BeforeValidator(_count)] = 1_000_000
     batch_size: Annotated[int, Field(ge=2, le=1 << 20)] = 64
-    ema_images: Annotated[float, Field(ge=0)] = 10_000
+    ema_images: Annotated[float, Field(ge=0), BeforeValidator(_count)] = 10_000
     lr_decay_from: Fraction = 1.0
     lr_final: Fraction = 1.0
     checkpoint_seconds: PositiveFloat = 60
@@ -128,7 +136,7 @@ def resolve(
 
     Args:
         registry: Where names are looked up.
-        variant: The variant's name.
+        variant: The variant's name, or ``name@preset``.
         preset: One of its presets.
         options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
@@ -145,6 +153,10 @@ def resolve(
     if not 0 <= seed < 1 << 63:
         raise UsageError(f"a seed is a number from 0 to 2^63 - 1, got {seed}")
     _check_budget(budget_seconds, budget_images)
+    variant, at, named = variant.partition("@")
+    if at and preset not in ("default", named):
+        raise UsageError(f"{variant}@{named} and the preset {preset} are two presets")
+    preset = named if at else preset
     entry = registry.get("variant", variant)
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,13 @@ class RunFolder:
     Attributes:
         path: The folder.
         previous: The configuration of the run that is in it and is to go on; None for a new one.
+        passed_over: Why it is not the folder of the run's plain name, where nobody named another.
         made: It and those of its parents that had to be made, innermost first.
     """
 
     path: Path
     previous: dict[str, Json] | None = None
+    passed_over: str = ""
     made: list[Path] = field(default_factory=list)
 
     def clear(self) -> None:
@@ -117,10 +119,8 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
                 folder.clear()
                 folder.previous = None
             elif folder.previous and (differing := differences(folder.previous, config)):
-                words = ", ".join(f"{key} ({_short(old)} there, {_short(new)} here)" for key, old, new in differing[:5])
-                more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
                 raise OtherRunError(
-                    f"{str(out)!r} holds a run that differs in {words}{more}",
+                    f"{str(out)!r} holds a run that differs in {_in_words(differing)}",
                     hint="say the same again to go on with it, or name another folder (--out DIR), or replace it (--fresh)",
                 )
         else:
@@ -131,20 +131,29 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
 
 
 def _first_fitting(name: str, config: Mapping[str, Json], fresh: bool, locks: contextlib.ExitStack) -> RunFolder:
-    number = 0
+    number, passed_over = 0, ""
     while True:
         number += 1
         path = RUNS / (name if number == 1 else f"{name}-{number}")
         there = read_run(path)
-        if path.exists() if there is None else fresh or differences(there, config):
+        differing = differences(there, config) if there is not None else []
+        if path.exists() if there is None else fresh or differing:
+            said = f"a run that differs in {_in_words(differing, 1)}" if differing else "the same run" if there else "no run"
+            passed_over = passed_over or f"{path} holds {said}"
             continue
         lock = _locked(path)
         folder = locks.enter_context(lock)
         # Somebody else may have been quicker.
         folder.previous = read_run(path)
+        folder.passed_over = passed_over
         if folder.previous is None or not (fresh or differences(folder.previous, config)):
             return folder
         locks.pop_all().close()
+
+
+def _in_words(differing: Sequence[tuple[str, Json, Json]], most: int = 5) -> str:
+    words = ", ".join(f"{key} ({_short(old)} there, {_short(new)} here)" for key, old, new in differing[:most])
+    return f"{words} and {len(differing) - most} more" if len(differing) > most else words
 
 
 @contextlib.contextmanager

@@ -83,7 +83,7 @@ def train(
     stopped: bit by bit, on the same machine. One that is done is returned as it is.
 
     Args:
-        variant: A name from ``ganzoo list``.
+        variant: A name from ``ganzoo list``, or ``name@preset``.
         data: A registered dataset, a folder or zip of pictures, an IDX, NPY or NPZ file, or a dataset name of timm's.
         resolution: Height and width of pictures, where it should differ from the data's.
         preset: One of the variant's presets.
@@ -166,7 +166,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         return Run(past.folder, samples, before, past.snapshot.seconds, interrupted=False, resumed=before)
     feed = store.feed(config.seed, processes.rank, processes.count)
     precision = PRECISIONS[past.precision] if past.precision else wanted_precision(prepared)
-    watcher.started(past.folder, prepared.facts(precision))
+    passed_over = {"new folder": folder.passed_over} if folder and folder.passed_over else {}
+    watcher.started(past.folder, prepared.facts(precision) | passed_over)
     if past.precision is None and precision is not torch.float32:
         # The trial takes a few seconds, in which somebody is waiting for a sign of life.
         watcher.status(Status(before, 0.0, 0.0, 0.0, {}))

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -18,6 +19,17 @@ def test_as_json(run_ganzoo):
     assert told["options"]["penalties.gradient-penalty.share"] == 0.25
     assert told["presets"]["paper"]["options"]["lr"] == 2e-4
     assert told["origin"]["distribution"] == "ganzoo"
+
+
+def test_each_option_is_explained(run_ganzoo):
+    told = run_ganzoo("info", "dcgan").stdout
+    assert re.search(r"^  generator\.latent_dim +64 +Length of a latent\.$", told, re.MULTILINE)
+    about = json.loads(run_ganzoo("info", "wgan-gp", "--json").stdout)["about"]
+    assert all(about.values()), about
+
+
+def test_another_preset(run_ganzoo):
+    assert json.loads(run_ganzoo("info", "dcgan@paper", "--json").stdout)["options"]["lr"] == 2e-4
 
 
 def test_an_unknown_name(run_ganzoo):

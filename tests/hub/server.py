@@ -308,10 +308,16 @@ def tree(request: Handler, name: str, revision: str) -> None:
 @route("POST", "/api/models/([^/]+/[^/]+)/preupload/(.+)")
 def preupload(request: Handler, name: str, revision: str) -> None:
     repo = request.repo(name, write=True)
-    request.revision(repo, revision)
+    there = repo.commits[request.revision(repo, revision)]
     rows = [
-        {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(LARGE) else "regular", "shouldIgnore": False}
-        for f in json.loads(request.body)["files"]
+        {
+            "path": path,
+            "uploadMode": "lfs" if path.endswith(LARGE) else "regular",
+            "shouldIgnore": False,
+            # By it the client knows what has not changed, and need not be sent.
+            "oid": there[path].etag if path in there else None,
+        }
+        for path in (file["path"] for file in json.loads(request.body)["files"])
     ]
     request.answer({"files": rows})
 

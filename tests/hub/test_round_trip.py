@@ -43,6 +43,12 @@ def test_it_is_one_commit_and_what_is_stale_goes(hub, model):
     assert set(repo.commits[repo.branches["main"]]) == FILES - {"samples.png"}
 
 
+def test_what_has_not_changed_is_no_new_commit(hub, model):
+    first = push(model, "alice/clothes")
+    assert push(model, "alice/clothes").url == first.url
+    assert len(hub.repos["alice/clothes"].titles) == 2
+
+
 def test_a_dry_run_lists_every_file_and_sends_nothing(hub, model):
     (model / "notes.txt").write_text("mine")
     done = push(model, "alice/clothes", dry_run=True)

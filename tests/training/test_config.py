@@ -72,6 +72,7 @@ def test_an_unknown_key_comes_with_the_nearest(options, says):
         {"penalties": {"r1": {"weight": "heavy"}}},
         {"lr_decay_from": 2},
         {"ema_images": None},
+        {"ema_images": "a million"},
     ],
 )
 def test_a_wrong_value_stops_and_names_its_key(options):
@@ -81,8 +82,21 @@ def test_a_wrong_value_stops_and_names_its_key(options):
 
 
 def test_a_preset_that_is_not_there():
-    with pytest.raises(UnknownNameError, match="paper"):
-        config(preset="papier")
+    for chosen in ({"preset": "papier"}, {"variant": "mlp@papier"}):
+        with pytest.raises(UnknownNameError, match="paper"):
+            config(**chosen)
+
+
+def test_a_preset_may_follow_the_name():
+    assert config(variant="mlp@paper") == config(variant="mlp", preset="paper")
+    assert config(variant="mlp@paper", preset="paper").preset == "paper"
+    with pytest.raises(UsageError, match="two presets"):
+        config(variant="mlp@default", preset="paper")
+
+
+def test_counts_as_users_write_them():
+    found = config(options={"images": "20k", "ema_images": "1.5M"})
+    assert (found.budget.images, found.loop.ema_images) == (20_000, 1_500_000)
 
 
 def test_a_kept_network_must_be_one_that_loading_would_find():
