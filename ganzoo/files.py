@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 
+def unwritable(path: Path) -> Path | None:
+    """The folder that would have to take a file or folder of this name, if it does not; None if it does."""
+    parent = next(p for p in path.absolute().parents if p.exists())
+    return None if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK) else parent
+
+
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
     """A path beside ``path`` to write to; when the block ends well it is synced to disk and takes the name ``path``.

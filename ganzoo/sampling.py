@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import UsageError
-from ganzoo.files import replace_file, replace_folder
+from ganzoo.files import replace_file, replace_folder, unwritable
 from ganzoo.interfaces import Generator
 
 MAX_GRID = 10_000
@@ -113,6 +113,8 @@ def sample_to(
         raise UsageError(f"cannot write to {str(path)!r}", hint="-o takes a .png, a .npz, or a folder's name")
     if form and path.is_dir():
         raise UsageError(f"{str(path)!r} is a folder")
+    if folder := unwritable(path):
+        raise UsageError(f"cannot write to {str(folder)!r}", hint="name another place: -o grid.png")
     if form != ".npz" and not drawn:
         raise UsageError(f"samples of shape {generator.sample_shape} are no pictures", hint="write an array: -o samples.npz")
 

@@ -22,6 +22,7 @@ from ganzoo.evaluation.measures import MEASURES, class_distance, copying, freche
 from ganzoo.evaluation.neighbours import write_neighbours
 from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
+from ganzoo.files import unwritable
 from ganzoo.hub.card import write_card
 from ganzoo.hub.find import find
 from ganzoo.interfaces import Generator
@@ -87,6 +88,8 @@ def evaluate(
     if name is None:
         raise UsageError("nothing says what the samples should be like", hint="name real ones: --data DATA")
     real = _pictures(registry, name, drawn.shape)
+    if neighbours and (folder := unwritable(Path(neighbours))):
+        raise UsageError(f"cannot write to {str(folder)!r}", hint="name another file: --neighbours nearest.png")
     if neighbours and trained_on is None:
         raise UsageError("nothing says what this model was trained on, to find neighbours in", hint="name it: --train DATA")
     training = None

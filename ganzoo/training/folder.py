@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import TrainingError, UsageError
-from ganzoo.files import is_leftover
+from ganzoo.files import is_leftover, unwritable
 from ganzoo.training.precision import PRECISIONS
 from ganzoo.variant import Json
 
@@ -183,12 +182,9 @@ def check_folder(folder: Path) -> None:
             if (folder / CHECKPOINTS).is_dir():
                 raise UsageError(f"the run in {str(folder)!r} has lost its {CONFIG}, without which it cannot go on", hint=hint)
             raise UsageError(f"{str(folder)!r} is not empty", hint=hint)
-        parent = folder
     elif folder.exists() or folder.is_symlink():
         raise UsageError(f"{str(folder)!r} is not a folder", hint="name another: --out DIR")
-    else:
-        parent = next(p for p in folder.absolute().parents if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    if parent := unwritable(folder / CONFIG):
         raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
 
 

@@ -159,6 +159,12 @@ def test_what_is_compared_with_its_own_training_data_has_neighbours_there(run, t
     assert scores.protocol.train == ""
 
 
+def test_neighbours_need_a_place_to_go_to(run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot write to"):
+        evaluate(run.folder, samples=300, neighbours=tmp_path / "file" / "near.png")
+
+
 def test_neighbours_need_training_data(tmp_path):
     np.savez(tmp_path / "samples.npz", arr_0=np.zeros((300, 28, 28, 1), np.uint8))
     with pytest.raises(UsageError, match=r"trained on.*--train DATA"):
