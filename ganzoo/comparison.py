@@ -12,9 +12,11 @@ from pathlib import Path
 
 from ganzoo import plugins
 from ganzoo.data import open_data
+from ganzoo.data.store import Store
 from ganzoo.evaluation.evaluate import SAMPLES, evaluate, rehearse
 from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import replace_file
+from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.folder import OtherRunError
@@ -109,7 +111,10 @@ def compare(
         resolve(registry, contender.variant, preset=contender.preset)
     # What cannot be read or scored should be known before hours of training.
     store = open_data(data, registry=registry, resolution=resolution)
-    judged = rehearse(store.sample_shape, data=real or data, extractor=extractor, samples=samples)
+    shape, known = store.sample_shape, data if isinstance(store, Store) else None
+    # Every run opens it anew.
+    del store
+    judged = rehearse(shape, data=real or data, extractor=extractor, samples=samples)
     asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples, **judged}
     kept, results = read_results(out), []
     # Seed by seed: a comparison that is stopped half way has something to say of everybody.
@@ -134,19 +139,21 @@ def compare(
                 raise OtherRunError(error.message, hint="compare in another folder: --out DIR") from None
             if run.interrupted:
                 raise KeyboardInterrupt
+            weights = read_config(run.folder / "model").networks["generator"].sha256
+            this: dict[str, Json] = {**asked, "weights_sha256": weights}
             same = [r for r in kept if (r.contender, r.seed) == (str(contender), seed)]
-            result = next((r for r in same if r.images == run.images and r.asked == asked), None)
+            result = next((r for r in same if r.images == run.images and r.asked == this), None)
             if result is None:
                 scores = evaluate(
                     run.folder,
                     data=real or data,
-                    train=data,
+                    train=known,
                     extractor=extractor,
                     samples=samples,
                     device=choose_device(device),
                 )
                 told = scores.to_json()
-                row = (str(contender), seed, run.images, round(run.seconds, 1), asked, told["scores"], told["protocol"])
+                row = (str(contender), seed, run.images, round(run.seconds, 1), this, told["scores"], told["protocol"])
                 result = Result(*row)
                 kept = [*(r for r in kept if r not in same), result]
                 _write_results(out, kept)

@@ -148,15 +148,16 @@ def summaries_of(component: Callable[..., Any]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for documented in reversed(inspect.getmro(component) if inspect.isclass(component) else (component,)):
-        section, names = False, [""]
+        section, names = False, list[str]()
         # Not inspect.getdoc, which gives a class without a docstring that of the class above.
         for line in inspect.cleandoc(documented.__doc__ or "").splitlines():
             if line and not line.startswith(" "):
                 section = line in ("Args:", "Attributes:")
-            elif section and (match := re.match(r"    (\w+(?:, \w+)*): (.*)", line)):
-                names = match[1].split(", ")
-                found |= dict.fromkeys(names, match[2].strip().replace("``", ""))
-            elif section and line.startswith("     ") and names[0]:
+            elif section and re.match(r"    \S", line):
+                match = re.match(r"    (\w+(?:, \w+)*)(?: \(.*?\))?: (.*)", line)
+                names = match[1].split(", ") if match else []
+                found |= dict.fromkeys(names, match[2].strip().replace("``", "")) if match else {}
+            elif section and line.strip():
                 found |= {name: f"{found[name]} {line.strip()}".replace("``", "") for name in names}
     return found
 

@@ -16,7 +16,8 @@ from typing import Any
 
 def unwritable(path: Path) -> Path | None:
     """The folder that would have to take a file or folder of this name, if it does not; None if it does."""
-    parent = next(p for p in path.absolute().parents if p.exists())
+    path = path.absolute()
+    parent = next((p for p in path.parents if p.exists()), path)
     return None if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK) else parent
 
 

@@ -30,8 +30,8 @@ MAX_NESTED = 64
 MAX_INTEGER = 1 << 24
 MAX_ARGUMENTS = 1 << 12
 """The most values, in lists and all, that a network is built with."""
-MAX_VALUES = 1 << 26
-"""The most values that a sample has: a picture of 4096 x 4096 in colour has fewer."""
+MAX_VALUES = 1 << 24
+"""The most values that a sample has: a picture of 2048 x 2048 in colour has fewer. A generator makes 32 samples at a time."""
 
 Size = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
 Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
@@ -117,6 +117,12 @@ def find(source: str | Path) -> Path:
     path = Path(source)
     with contextlib.suppress(RuntimeError):
         path = path.expanduser()
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no model folder {str(source)[:200]!r}: {getattr(error, 'strerror', None) or error}") from error
     for folder in (path, path / "model"):
         if (folder / CONFIG).is_file() and (folder / weights_file("generator")).is_file():
             return folder
@@ -181,13 +187,21 @@ def read_json(path: Path) -> Json:
     if max(raw.count(b"["), raw.count(b"{")) > MAX_NESTED and _depth(raw) > MAX_NESTED:
         raise ModelError(f"{path} is nested more than {MAX_NESTED} deep")
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_number, parse_float=_finite)
+        # Half of a surrogate pair, which JSON can escape, is no letter that could be written again.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON: {error}") from error
+    return value
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
+def _refuse_number(text: str) -> float:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_number(text)
 
 
 def _depth(raw: bytes) -> int:
@@ -228,6 +242,8 @@ def make_config(data: Any) -> ModelConfig:
 def _magnitude(value: Json) -> float:
     """Of a number, or of text that would pass for one."""
     if isinstance(value, str):
-        digits = value.strip().lstrip("+-").replace("_", "")
-        value = int(digits) if digits.isdecimal() and len(digits) < 20 else MAX_INTEGER + 1 if digits.isdecimal() else 0
+        try:
+            value = float(value)
+        except ValueError:
+            return 0
     return abs(value) if isinstance(value, (int, float)) else 0

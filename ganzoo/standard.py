@@ -9,6 +9,8 @@ from __future__ import annotations
 from ganzoo.hookspecs import hookimpl
 from ganzoo.registry import Kind, Registrar
 
+FASHION_MNIST = "of clothes (Xiao et al., 2017, https://arxiv.org/abs/1708.07747; MIT, Zalando SE)"
+
 COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
     ("loss", "minimax", "ganzoo.losses:Minimax", "the original value function (Goodfellow et al., 2014)"),
     ("loss", "non-saturating", "ganzoo.losses:NonSaturating", "-log D(G(z)) for the generator (Goodfellow et al., 2014)"),
@@ -21,8 +23,18 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
     ("penalty", "r2", "ganzoo.penalties:R2", "|grad D|^2 on generated samples (Mescheder et al., 2018)"),
     ("penalty", "finite-difference", "ganzoo.penalties:FiniteDifference", "R1 + R2 by one step of noise, no double backward"),
     ("trainer", "alternating", "ganzoo.training.trainer:AlternatingTrainer", "a discriminator step, then a generator step"),
-    ("dataset", "fashion-mnist-10k", "ganzoo.data.fashion_mnist:fashion_mnist_10k", "10,000 pictures, shipped with ganzoo"),
-    ("dataset", "fashion-mnist", "ganzoo.data.fashion_mnist:fashion_mnist", "60,000 pictures, installed or downloaded once"),
+    (
+        "dataset",
+        "fashion-mnist-10k",
+        "ganzoo.data.fashion_mnist:fashion_mnist_10k",
+        f"10,000 pictures {FASHION_MNIST}, shipped with ganzoo",
+    ),
+    (
+        "dataset",
+        "fashion-mnist",
+        "ganzoo.data.fashion_mnist:fashion_mnist",
+        f"60,000 pictures {FASHION_MNIST}, installed or downloaded once",
+    ),
     (
         "extractor",
         "fashion-mnist-cnn",

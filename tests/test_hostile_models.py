@@ -3,6 +3,7 @@
 ``HOSTILE=2000 python -m pytest tests/test_hostile_models.py`` is the long run.
 """
 
+import contextlib
 import json
 import os
 import pickle
@@ -17,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ganzoo
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, PluginError
+from ganzoo.hub.card import card
+from ganzoo.registry import import_reference
 
 CASES = int(os.environ.get("HOSTILE", "200"))
 MEMORY = 256 << 20
@@ -54,7 +57,9 @@ def whole(tmp_path_factory):
     """A model folder that is whole, and a trap for whatever imports what a file names."""
     root = tmp_path_factory.mktemp("hostile")
     (root / "path").mkdir()
-    (root / "path" / f"{TRAP}.py").write_text("raise SystemExit('it was imported')\n\ndef run(**_): pass\n")
+    # A module that raises as it is imported is as good as not imported to Python, and a clean refusal to the registry.
+    sprung = "from pathlib import Path\nPath(__file__).with_name('sprung').touch()\nraise SystemExit('it was imported')\n"
+    (root / "path" / f"{TRAP}.py").write_text(sprung)
     options = {"generator.hidden": [8], "discriminator.hidden": [8], "batch_size": 32}
     run = ganzoo.train("mlp", images=64, out=root / "run", options=options)
     sys.path.insert(0, str(root / "path"))
@@ -67,6 +72,7 @@ def judged(whole, tmp_path_factory):
     """Loads a copy of the folder that ``damage`` was done to: it is refused well, or is the very network."""
     state = ganzoo.load(whole).state_dict()
     folder = tmp_path_factory.mktemp("case") / "model"
+    sprung = whole.parent.parent / "path" / "sprung"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def judge(damage, *, harmless=False):
@@ -83,6 +89,9 @@ def judged(whole, tmp_path_factory):
         else:
             assert harmless, "it was taken"
             assert all(torch.equal(value, state[name]) for name, value in loaded.state_dict().items())
+        with contextlib.suppress(GanzooError):
+            card(folder, "alice/clothes")
+        assert not sprung.exists()
         assert TRAP not in sys.modules
         assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
 
@@ -90,6 +99,14 @@ def judged(whole, tmp_path_factory):
 
 
 many = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def test_the_trap_springs(judged, whole):
+    sprung = whole.parent.parent / "path" / "sprung"
+    with pytest.raises(PluginError):
+        import_reference(f"{TRAP}:run", None)
+    assert sprung.exists()
+    sprung.unlink()
 
 
 @many
@@ -257,6 +274,7 @@ ATTACKS = {
     "a sample shape of many numbers": with_config(lambda config: config.update(sample_shape=[1] * 1000)),
     "a huge latent": arguments(latent_dim=10**12),
     "a number in text": arguments(latent_dim="9" * 15),
+    "a number with a point in text": arguments(latent_dim="9" * 15 + ".0"),
     "an argument of 100,000 letters": arguments(latent_dim="x" * 100_000),
     "a name of 900,000 letters": arguments(**{"x" * 900_000: 1}),
     "a header of 600,000 tensors": many_tensors,

@@ -203,4 +203,9 @@ def scored_by_itself(prepared: Prepared) -> Prepared:
     from ganzoo.evaluation.judge import Judge, judges_at_once
     from ganzoo.training.scoring import Scoring
 
-    return replace(prepared, scoring=Scoring(Judge(), SCORE_IMAGES)) if judges_at_once(prepared.store) else prepared
+    if not judges_at_once(prepared.store):
+        return prepared
+    scoring = Scoring(Judge(), SCORE_IMAGES)
+    if prepared.processes.is_main:
+        scoring.prepare(prepared.store)
+    return replace(prepared, scoring=scoring)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (samples read, samples in all) as reading goes on, from the thread that asked for the data."""
 
-MAX_RESOLUTION = 4096
+MAX_RESOLUTION = 2048
 
 FORMS = """\
 --data takes any of:
@@ -60,7 +60,7 @@ def open_data(
         spec: What the user typed after ``--data``.
         registry: Where datasets are registered. A registered dataset is called as
             ``component(resolution=…, progress=…)`` and returns a :class:`~ganzoo.data.store.Store`.
-        resolution: Side of the square pictures, in [1, 4096]; None: see FORMS.
+        resolution: Side of the square pictures, in [1, 2048]; None: see FORMS.
         progress: Told how far reading is.
 
     Raises:

@@ -122,7 +122,8 @@ def _create(name: str, options: dict[str, str]) -> Any:
 
 
 def _title(name: str, options: dict[str, str]) -> str:
-    return Path(options["root"]).name if _is_folder(name) else name.rpartition("/")[2]
+    title = Path(options["root"]).name if _is_folder(name) else name.rpartition("/")[2]
+    return f"{title}-{options['split']}" if options.get("split", "train") != "train" else title
 
 
 def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | None) -> Stream | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
-from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.errors import DataError, UnknownNameError, UsageError
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import Batches, Progress, features_of, features_of_real
 from ganzoo.evaluation.find import default_extractor, find_extractor
@@ -90,18 +90,33 @@ def evaluate(
     real = _pictures(registry, name, drawn.shape)
     if neighbours and (folder := unwritable(Path(neighbours))):
         raise UsageError(f"cannot write to {str(folder)!r}", hint="name another file: --neighbours nearest.png")
-    if neighbours and trained_on is None:
-        raise UsageError("nothing says what this model was trained on, to find neighbours in", hint="name it: --train DATA")
-    training = None
-    if trained_on:
-        training = real if trained_on == name else _pictures(registry, trained_on, drawn.shape)
+    wanted, notes = RELATIVE & set(measures), []
+    training, why = None, "nothing says what this model was trained on"
+    if trained_on and (wanted or neighbours):
+        try:
+            training = real if trained_on == name else _pictures(registry, trained_on, drawn.shape)
+        except DataError as error:
+            if train or neighbours or set(measures) <= RELATIVE:
+                raise
+            why = f"what it was trained on cannot be had: {error.message}"
+        if training and not train and drawn.trained_sha256 not in ("", training.describe()["sha256"]):
+            training, why = None, f"what is called {trained_on} here is not what it was trained on"
+    if neighbours and training is None:
+        raise UsageError(f"{why}, to find neighbours in", hint="name it: --train DATA")
     # Whatever it is called: real samples that were trained on say nothing of copying, and have no distance to themselves.
     apart = training is not None and not _alike(training, real)
-    if measures and set(measures) <= RELATIVE and not apart:
-        raise UsageError(
-            f"{' and '.join(sorted(measures))} need real samples that the model was not trained on, and those that it was",
-            hint="name both: --data HELD-OUT --train DATA",
-        )
+    if wanted and not apart:
+        if set(measures) <= RELATIVE:
+            raise UsageError(
+                f"{' and '.join(sorted(measures))} need real samples that the model was not trained on, and those that it was",
+                hint="name both: --data HELD-OUT --train DATA",
+            )
+        why = why if training is None else "these are the very samples that it was trained on"
+        notes.append(f"{' and '.join(sorted(wanted))} left out: {why}; against others: --data HELD-OUT --train DATA")
+        wanted = set()
+    if "rfd" in wanted and training and len(training) < drawn.count:
+        notes.append(f"rfd left out: there are {len(training):,} training samples; --samples {len(training)} has it")
+        wanted -= {"rfd"}
     judge = find_extractor(registry, extractor or default_extractor(drawn.shape)).to(device)
     rows = Order(len(real), seed).indices(0, min(samples, len(real)))
     real_features = features_of_real(judge, real, rows)
@@ -109,27 +124,34 @@ def evaluate(
     require_enough(drawn.count, real_features, measures)
     features = features_of(judge, drawn.batches, drawn.count, progress)
     values = measure(features, real_features, measures, seed=seed)
-    if "class_distance" in measures and (classes := _classes(judge, features, real_features)) is not None:
-        values["class_distance"] = class_distance(*classes)
-    wanted = RELATIVE & set(measures) if apart else set()
+    if "class_distance" in measures:
+        if (classes := _classes(judge, features, real_features)) is not None:
+            values["class_distance"] = class_distance(*classes)
+        else:
+            notes.append(f"class_distance left out: {judge.name} is no classifier")
     train_features = torch.empty(0)
     if training and (wanted or neighbours):
         train_features = features_of_real(judge, training, torch.arange(len(training)), progress)
-    if "rfd" in wanted and len(train_features) >= drawn.count:
+    if "rfd" in wanted:
         values |= _relative(features, real_features, train_features, seed)
     if "copying" in wanted:
         values["copying"] = copying(features, real_features, train_features)
     if not values:
-        raise UsageError(f"none of {', '.join(measures)} can be had here", hint="held-out real samples: --data DATA")
-    referred = training if apart else None
+        raise UsageError(f"none of {', '.join(measures)} can be had here: {'; '.join(notes)}")
+    referred = training if wanted else None
     protocol = _protocol(judge, real, referred, n_real=len(rows), n_fake=drawn.count, seed=seed)
-    scores = Scores(values, protocol, held_out=None if training is None else apart)
+    held_out = apart if training else protocol.data_sha256 != drawn.trained_sha256 if drawn.trained_sha256 else None
+    scores = Scores(values, protocol, held_out)
     if drawn.folder:
-        write_scores(drawn.folder, scores)
-        write_card(drawn.folder, str(source))
+        try:
+            write_scores(drawn.folder, scores)
+            write_card(drawn.folder, str(source))
+        except OSError as error:
+            # What took minutes is told all the same.
+            notes.append(f"nothing is written to {drawn.folder}: {error.strerror or error}")
     if neighbours and training:
         write_neighbours(Path(neighbours), drawn.batches, features, training, train_features)
-    return scores
+    return replace(scores, notes=tuple(notes))
 
 
 def _alike(a: Store, b: Store) -> bool:
@@ -185,7 +207,7 @@ class _Drawn:
     """Samples to be scored, pictures of ``shape``.
 
     Attributes:
-        trained_on: What the model folder says.
+        trained_on, trained_sha256: What the model folder says.
         folder: The model folder that scores are written to, if it is the user's own.
     """
 
@@ -193,6 +215,7 @@ class _Drawn:
     count: int
     batches: Batches
     trained_on: str = ""
+    trained_sha256: str = ""
     folder: Path | None = None
 
 
@@ -216,12 +239,15 @@ def _samples_of(source: str | Path | Generator, samples: int, seed: int, device:
 def _drawn_by(
     generator: Generator, config: ModelConfig | None, samples: int, seed: int, *, folder: Path | None = None
 ) -> _Drawn:
-    trained_on = config.training.get("data") if config else None
+    training = config.training if config else {}
+    trained_on, dataset = training.get("data"), training.get("dataset")
+    sha256 = dataset.get("sha256") if isinstance(dataset, dict) else None
     return _Drawn(
         generator.sample_shape,
         samples,
         lambda start, stop: generator.sample(range(seed + start, seed + stop)),
         trained_on if isinstance(trained_on, str) else "",
+        sha256 if isinstance(sha256, str) else "",
         folder,
     )
 

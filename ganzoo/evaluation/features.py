@@ -28,18 +28,20 @@ Progress = Callable[[int, int], None]
 
 def features_of(extractor: Extractor, batches: Batches, count: int, progress: Progress | None = None) -> Tensor:
     """Features float32 ``(count, F)`` on the CPU of pictures as they would be written to files: in 256 levels."""
-    found = []
+    found = None
     device = next((t.device for t in extractor.state_dict().values()), torch.device("cpu"))
     at_once = extractor.at_once if device.type == "cpu" else AT_ONCE
-    with torch.inference_mode():
-        for start in range(0, count, AT_ONCE):
-            stop = min(start + AT_ONCE, count)
+    for start in range(0, count, AT_ONCE):
+        stop = min(start + AT_ONCE, count)
+        with torch.inference_mode():
             pictures = to_unit(to_levels(batches(start, stop).to(device)))
-            found += [extractor.features(some).float().cpu() for some in torch.split(pictures, at_once)]
-            if progress:
-                progress(stop, count)
-    # What inference mode makes may not be put into a graph ever after.
-    return torch.cat(found).clone()
+            rows = torch.cat([extractor.features(some) for some in torch.split(pictures, at_once)])
+        # Not inside: what inference mode makes may not be put into a graph ever after.
+        found = torch.empty(count, *rows.shape[1:]) if found is None else found
+        found[start:stop] = rows
+        if progress:
+            progress(stop, count)
+    return torch.empty(0) if found is None else found
 
 
 def features_of_real(extractor: Extractor, store: Store, rows: Tensor, progress: Progress | None = None) -> Tensor:

@@ -39,8 +39,11 @@ class Judge:
         self._real: tuple[Extractor, Tensor] | None = None
 
     def describe(self) -> dict[str, Json]:
-        """By what it judges, as plain data."""
-        return {"extractor": self.extractor, "samples": self.samples}
+        """By what it judges, as plain data; whose features these are is known once it is prepared."""
+        if self._real is None:
+            return {"extractor": self.extractor, "samples": self.samples}
+        judge, real = self._real
+        return {"extractor": judge.name, "extractor_sha256": judge.sha256, "samples": self.samples, "n_real": len(real)}
 
     def __call__(self, generator: Generator, data: Store | Stream) -> dict[str, float]:
         """The scores of ``generator``, lower is better."""

@@ -15,6 +15,8 @@ from ganzoo.variant import Json
 
 TOLD = ("versions",)
 """What a protocol tells and does not compare: scores of two releases agree unless one of them has a mistake."""
+TRAIN = ("train", "train_sha256")
+"""What only some scores refer to: compared where both protocols have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +55,16 @@ class Protocol:
 def versions() -> dict[str, str]:
     """Of what computes scores."""
     found = {"ganzoo": __version__, "torch": torch.__version__}
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        found["torch-fidelity"] = importlib.metadata.version("torch-fidelity")
+    for package in ("torch-fidelity", "timm"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
     return found
 
 
 def differences(a: Mapping[str, Json], b: Mapping[str, Json]) -> list[str]:
     """The fields in which two protocols, as plain data, differ."""
-    return [key for key in {**a, **b} if key not in TOLD and a.get(key) != b.get(key)]
+    same = (*TOLD, *(TRAIN if not (a.get("train") and b.get("train")) else ()))
+    return [key for key in {**a, **b} if key not in same and a.get(key) != b.get(key)]
 
 
 def require_same(a: Mapping[str, Json], b: Mapping[str, Json]) -> None:

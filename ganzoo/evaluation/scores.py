@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.evaluation.protocol import Protocol, differences
+from ganzoo.evaluation.protocol import TRAIN, Protocol, differences
 from ganzoo.files import write_json
 from ganzoo.model_folder import SCORES, read_scores
 
@@ -18,17 +18,19 @@ class Scores:
 
     Attributes:
         values: By name. ``fd``: Fréchet distance of features; ``kid`` and ``kid_std``: kernel distance, its mean and standard
-            deviation over subsets; ``precision``, ``recall``, ``density``, ``coverage``; ``class_distance`` where the data has
-            labels and the extractor is a classifier; and where the training data is known, and is not what samples are
+            deviation over subsets; ``precision``, ``recall``, ``density``, ``coverage``; ``class_distance`` where
+            the extractor is a classifier; and where the training data is known, and is not what samples are
             compared with, ``fd_train``, the distance of as many training samples, ``rfd = fd / fd_train``, and ``copying``.
         protocol: What they were measured by.
         held_out: Whether the samples that it was compared with are others than those it was trained on; None if that is not
             known.
+        notes: What could not be measured or kept, and why.
     """
 
     values: Mapping[str, float]
     protocol: Protocol
     held_out: bool | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -42,6 +44,10 @@ def write_scores(folder: Path, scores: Scores) -> None:
     for other in read_scores(folder):
         if differences(other["protocol"], row["protocol"]):
             others.append(other)
-        else:
+        elif other["protocol"].get("versions") == row["protocol"]["versions"]:
             row["scores"] = {**other["scores"], **row["scores"]}
+            row["protocol"] |= {key: told for key in TRAIN if (told := other["protocol"].get(key))}
+        # By other versions: what is not measured anew stays as it was.
+        elif kept := {name: value for name, value in other["scores"].items() if name not in row["scores"]}:
+            others.append({**other, "scores": kept})
     write_json(folder / SCORES, [*others, row])

@@ -14,6 +14,7 @@ from ganzoo import model_folder, plugins
 from ganzoo.errors import UsageError
 from ganzoo.files import replace_file
 from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
+from ganzoo.registry import Entry
 from ganzoo.variant import Json, Variant
 
 SPECIAL = "\\[]*~"
@@ -51,7 +52,7 @@ def card(folder: Path, name: str) -> str:
 
     Args:
         folder: A model folder.
-        name: What ``ganzoo.load`` will be given: ``user/repo``, or the name of a generator that ships.
+        name: What ``ganzoo.load`` will be given: ``user/repo``, ``user/repo@revision``, or the name of a generator that ships.
 
     Raises:
         ModelError: The folder's configuration cannot be read.
@@ -62,7 +63,7 @@ def card(folder: Path, name: str) -> str:
     config, scores = read_config(folder), read_scores(folder)
     preview = next((file for file in model_folder.PREVIEWS if (folder / file).is_file()), None)
     sections = [
-        f"# {name.rpartition('/')[2]}",
+        f"# {_title(name)}",
         _what(config),
         f"![Samples, none picked]({preview})" if preview == "samples.png" else "",
         _shown(config) if preview == "samples.png" else "",
@@ -72,7 +73,7 @@ def card(folder: Path, name: str) -> str:
         _training(config),
         *(("## How good it is", *(_table(row, config) for row in scores)) if scores else ()),
         "## Limits and bias",
-        _limits(config, scored=bool(scores)),
+        _limits(config, scores),
         "## Files",
         _files(config, folder),
         "## Citation",
@@ -101,10 +102,11 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
     told = ModelCardData(
         library_name="ganzoo",
         license=config.license or "unknown",
-        datasets=[data] if data else None,
+        # What is nobody's name for a dataset but the user's own would pass for one of the Hub's.
+        datasets=[data] if _registered(data) else None,
         tags=[TAG, "gan", f"{VARIANT_TAG}{config.variant}"],
         pipeline_tag=TASK if _is_picture(config) else None,
-        model_name=name.rpartition("/")[2] if results else None,
+        model_name=_title(name) if results else None,
         eval_results=results or None,
     )
     return f"---\n{told.to_yaml()}\n---\n"
@@ -119,8 +121,21 @@ def _what(config: ModelConfig) -> str:
     classes = f" The data's classes: {_cell(', '.join(config.class_names))}." if config.class_names else ""
     return (
         f"A generative adversarial network that makes {_kind(config)}{made}: the variant `{config.variant}`{about}. "
-        f"The weights are the average over training (EMA) of its generator, in safetensors.{classes}"
+        f"The weights are {_weights(config)}, in safetensors.{classes}"
     )
+
+
+def _title(name: str) -> str:
+    return name.rpartition("/")[2].partition("@")[0]
+
+
+def _weights(config: ModelConfig) -> str:
+    loop = config.training.get("loop")
+    images = loop.get("ema_images") if isinstance(loop, dict) else None
+    if images == 0:
+        return "those that its generator had in the end, not an average"
+    half_life = f", of a half-life of {images:,.0f} images" if is_score(images) else ""
+    return f"the average over training (EMA{half_life}) of its generator's"
 
 
 def _shown(config: ModelConfig) -> str:
@@ -187,12 +202,23 @@ def _table(row: Mapping[str, Any], config: ModelConfig) -> str:
     resize = protocol.get("resize")
     resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
+    fid = (
+        ""
+        if protocol.get("extractor") == "inception" or "fd" not in scores
+        else "A Fréchet distance by these features is no FID. "
+    )
     return (
         "\n".join(["| score | | |", "|---|---|---|", *lines])
         + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {resized}; extractor's SHA-256 "
         f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
-        f"{_seen(protocol, config)}Scores of another protocol cannot be compared with these."
+        f"{_seen(protocol, config)}{_extractor(protocol)}{fid}Scores of another protocol cannot be compared with these."
     )
+
+
+def _extractor(protocol: Mapping[str, Json]) -> str:
+    name = protocol.get("extractor")
+    entry = plugins.load().registry.find("extractor", name) if isinstance(name, str) else None
+    return f"{entry.name}: {entry.summary}. " if entry and entry.summary else ""
 
 
 def _seen(protocol: Mapping[str, Json], config: ModelConfig) -> str:
@@ -209,29 +235,44 @@ def _protocol(protocol: Mapping[str, Json]) -> str:
     )
 
 
-def _limits(config: ModelConfig, *, scored: bool) -> str:
+def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
     data = _cell(_dataset(config)) or "its training data"
     kind = _kind(config)
     lines = [
         f"- It makes {kind} like those of {data} and nothing else, and has that data's choices and gaps: what is rare there "
         "is rarer here.",
-        "- Like every GAN it leaves out a part of the data (see recall and coverage), and some samples are malformed. "
-        "Truncation (`sample(..., truncation=0.7)`) makes both trade places."
-        if scored
+        f"- Like every GAN it leaves out a part of the data{_left_out(scores)}, and some samples are malformed. Truncation "
+        "(`sample(..., truncation=0.7)`) makes both trade places."
+        if scores
         else "- Like every GAN it leaves out a part of the data, and some samples are malformed. It has not been scored"
         f"{_while_training(config)}.",
         "- Samples are not data: do not use them as if they had been measured or photographed.",
     ]
-    if not config.license:
+    if config.license:
+        lines.append(f"- The weights may be used under the licence `{config.license}`; the data has its own.")
+    else:
         lines.append("- Nobody has said under which licence the weights may be used.")
     return "\n".join(lines)
+
+
+def _left_out(scores: Sequence[Mapping[str, Any]]) -> str:
+    recall = next((row["scores"]["recall"] for row in scores if is_score(row["scores"].get("recall"))), None)
+    if recall is None or not 0 <= recall <= 1:
+        return ""
+    return f": {1 - recall:.0%} of real samples are like none of its own (1 - recall)"
 
 
 def _while_training(config: ModelConfig) -> str:
     told = config.training.get("scored")
     if not isinstance(told, dict) or not is_score(score := told.get("score")):
         return ""
-    return f" against held-out data; while it trained, its {_cell(told.get('by'))} to training samples was {score:.4g}"
+    judge = told.get("judge")
+    by = (
+        f" ({_count(judge.get('n_real'))} of each, features of {_cell(judge.get('extractor'))})"
+        if isinstance(judge, dict)
+        else ""
+    )
+    return f" against held-out data; while it trained, its {_cell(told.get('by'))} to training samples was {score:.4g}{by}"
 
 
 def _files(config: ModelConfig, folder: Path) -> str:
@@ -249,6 +290,8 @@ def _files(config: ModelConfig, folder: Path) -> str:
 def _citation(config: ModelConfig) -> str:
     variant = _variant(config)
     method = f"The method:\n\n> {variant.paper}\n\n" if variant else ""
+    data = _registered(_dataset(config))
+    method += f"The data:\n\n> {data.name}: {data.summary}\n\n" if data and data.summary else ""
     return f"{method}The software: ganzoo, a model zoo for generative adversarial networks, version {config.ganzoo}."
 
 
@@ -256,6 +299,11 @@ def _variant(config: ModelConfig) -> Variant | None:
     """What the plugin says of the variant, if it is installed here."""
     entry = plugins.load().registry.find("variant", f"{config.plugin.distribution}:{config.variant}")
     return entry.target if entry and isinstance(entry.target, Variant) else None
+
+
+def _registered(name: str) -> Entry | None:
+    """The dataset of that name, if a plugin here has one."""
+    return plugins.load().registry.find("dataset", name) if name else None
 
 
 def _dataset(config: ModelConfig) -> str:
@@ -294,4 +342,8 @@ def _line(value: Json) -> str:
 def _cell(value: Json) -> str:
     """A stranger's words as they may stand in a table or a sentence: on one line, no column, link or tag of their own."""
     words = _line(value).replace("|", "/").replace("`", "'")
-    return html.escape("".join(f"\\{letter}" if letter in SPECIAL else letter for letter in words), quote=False)
+    words = html.escape("".join(f"\\{letter}" if letter in SPECIAL else letter for letter in words), quote=False)
+    # What looks like an address becomes a link without any brackets.
+    for letters, code in (("://", "&#58;//"), ("www.", "www&#46;"), ("WWW.", "WWW&#46;"), ("@", "&#64;")):
+        words = words.replace(letters, code)
+    return words

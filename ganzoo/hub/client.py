@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganzoo.errors import GanzooError, HubError, UsageError, first_line
 from ganzoo.files import sha256
 
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+HASH = r"[0-9a-f]{64}|[0-9a-f]{40}"
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 FORMS = "user/repo or user/repo@revision"
 
@@ -41,12 +42,19 @@ def talking(repo: str | None = None, revision: str | None = None) -> Iterator[No
         HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
         UsageError: A name that it would never accept.
     """
-    # The last is that of whichever library the client speaks HTTP by: httpx, or httpx2.
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
-
+    try:
+        # The first tells, by failing, what is wrong with the client's variables; the other is of whichever library it speaks
+        # HTTP by: httpx, or httpx2.
+        import huggingface_hub.constants  # noqa: F401
+        from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise UsageError(f"HF_ENDPOINT, or another variable of the Hub's client, is no address: {error}") from error
     try:
         yield
-    except (OSError, HTTPError, ValueError) as error:
+    except GanzooError:
+        raise
+    # The client takes strangers' cards apart, and raises whatever it meets in them.
+    except (OSError, HTTPError, ValueError, RuntimeError, AttributeError, KeyError, TypeError) as error:
         raise _explain(error, repo, revision) from error
 
 
@@ -56,6 +64,9 @@ def _explain(error: BaseException, repo: str | None, revision: str | None) -> Ga
 
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, HTTPError):
         # The client looks into its cache when the Hub fails or refuses; that is the reason, not the empty cache.
+        error = error.__cause__
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:
+        # How the client tells that a large file did not get there.
         error = error.__cause__
     login = "hf auth login, or set HF_TOKEN"
     match error:
@@ -84,31 +95,58 @@ def _explain(error: BaseException, repo: str | None, revision: str | None) -> Ga
             return _refusal(repo, error.response.status_code if error.response is not None else 0, error)
         case HTTPError():
             return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {first_line(error)}", hint="try again")
+        case ValueError() if "metadata in README.md" in str(error):
+            why = " ".join(line.lstrip("- ") for line in str(error).splitlines()[1:])
+            return UsageError(f"the Hub does not take the card: {why}", hint="is it the licence? --license mit")
         case ValueError():
             what = f"what answers at {constants.ENDPOINT} is not the Hub: {type(error).__name__}: {first_line(error)}"
             return HubError(what, hint="is there a proxy or a log-in page, or a mistake in HF_ENDPOINT or HF_TOKEN?")
+        case AttributeError() | KeyError() | TypeError():
+            what = f"{type(error).__name__}: {first_line(error)}"
+            return HubError(
+                f"what the Hub has of {repo or 'this'} confuses the client: {what}", hint="pip install -U huggingface_hub"
+            )
         case _:
             # The client tells a body that came too short, or a cache that cannot be written, as an OSError.
             return HubError(f"{repo or 'the Hub'}: {first_line(error)}", hint="try again; what had arrived whole is kept")
 
 
-def check_downloads(repo: str, folder: Path) -> None:
+def check_downloads(repo: str, folder: Path, *, offline: bool = False) -> None:
     """Compare each file of a downloaded snapshot with the hash that the Hub gave for it; remove those that differ.
 
     Raises:
         HubError: One differed.
     """
-    damaged = []
+    damaged, unlinked = [], []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        blob = path.resolve()
         # The cache keeps a file under its hash: SHA-256 for large files, git's SHA-1 for small ones.
-        if re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", blob.name) and _hash(blob, len(blob.name)) != blob.name:
+        blob = path.resolve()
+        if not re.fullmatch(HASH, blob.name):
+            unlinked.append(path)
+        elif _hash(blob, len(blob.name)) != blob.name:
             path.unlink()
             blob.unlink(missing_ok=True)
             damaged.append(path.name)
+    if unlinked and not offline:
+        # Where there are no links, it keeps them under their names.
+        for path, told in _hashes(repo, folder.name, unlinked):
+            if _hash(path, len(told)) != told:
+                path.unlink()
+                damaged.append(path.name)
     if damaged:
         names = " and ".join(damaged)
         raise HubError(f"{names} of {repo} came damaged, and left the cache of downloads again", hint="try again")
+
+
+def _hashes(repo: str, commit: str, paths: Sequence[Path]) -> list[tuple[Path, str]]:
+    """What the Hub says that files of a commit have for hashes; SHA-256 of large ones, git's SHA-1 of small ones."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    with talking(repo, commit):
+        told = HfApi(library_name="ganzoo").get_paths_info(repo, [path.name for path in paths], revision=commit)
+    found = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in told if isinstance(file, RepoFile)}
+    return [(path, found[path.name]) for path in paths if re.fullmatch(HASH, found.get(path.name, ""))]
 
 
 def _hash(path: Path, length: int) -> str:

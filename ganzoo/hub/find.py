@@ -64,8 +64,7 @@ def find(
         return Found(shipped[text], own=False)
     if isinstance(source, Path) or _exists(text) or text.startswith((".", "/", "~")):
         folder = model_folder.find(source)
-        # What the Hub's cache holds are links to what it is sure of.
-        return Found(folder, own=not (folder / model_folder.CONFIG).is_symlink())
+        return Found(folder, own=not _is_cached(folder))
     repo = text.partition("@")[0]
     if REPO.fullmatch(repo) and "@" not in text and os.path.isdir(repo.partition("/")[0]):  # noqa: PTH112
         raise ModelError(f"no folder {text!r}", hint=f"if it is a repository of the Hub, say {text}@main")
@@ -81,13 +80,13 @@ def download(text: str, files: Collection[str], *, local_files_only: bool = Fals
     from huggingface_hub import snapshot_download
 
     repo, revision = parse_repo(text)
-    with _unless_it_fails(repo, revision):
+    with unless_it_fails(text):
         with talking(repo, revision):
             # Unless a pattern has a letter that is special to it, it is a name at the top of the repository.
             folder = Path(
                 snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=local_files_only)
             )
-        check_downloads(repo, folder)
+        check_downloads(repo, folder, offline=local_files_only or _offline())
     needed = (model_folder.CONFIG, model_folder.weights_file("generator"))
     if missing := [name for name in needed if name in files and not (folder / name).is_file()]:
         if local_files_only or _offline():
@@ -97,10 +96,19 @@ def download(text: str, files: Collection[str], *, local_files_only: bool = Fals
 
 
 @contextlib.contextmanager
-def _unless_it_fails(repo: str, revision: str | None) -> Iterator[None]:
-    """The block moves a branch of the Hub's cache on, or leaves it at the commit that is there, and works offline."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
+def unless_it_fails(source: str | Path) -> Iterator[None]:
+    """The block moves a branch of the Hub's cache on, or leaves it at the commit that is there, and works offline.
+
+    Args:
+        source: What is found in the block; of what is no repository there is nothing to keep.
+    """
+    repo, _, revision = str(source).partition("@")
+    if not REPO.fullmatch(repo) or isinstance(source, Path):
+        yield
+        return
+    with talking(repo):
+        from huggingface_hub import constants
+        from huggingface_hub.file_download import repo_folder_name
 
     branch = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="model"), "refs", revision or "main")
     before = branch.read_bytes() if branch.is_file() else None
@@ -111,6 +119,14 @@ def _unless_it_fails(repo: str, revision: str | None) -> Iterator[None]:
             with replace_file(branch) as beside:
                 beside.write_bytes(before)
         raise
+
+
+def _is_cached(folder: Path) -> bool:
+    """Whether it is the Hub's cache that holds it, as links to what it is sure of, or, where there are no links, as files."""
+    snapshots = folder.resolve().parent
+    return (folder / model_folder.CONFIG).is_symlink() or (
+        snapshots.name == "snapshots" and snapshots.parent.name.startswith("models--")
+    )
 
 
 def _exists(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ganzoo import model_folder, pretrained
-from ganzoo.hub.find import find
+from ganzoo.hub.find import find, unless_it_fails
 from ganzoo.interfaces import Discriminator
 
 
@@ -35,8 +35,9 @@ def load(
         UsageError: The folder has no network of that role, or the name is no model's or may mean two things.
     """
     files = (model_folder.CONFIG, model_folder.weights_file("generator"), model_folder.weights_file(role))
-    found = find(source, files=files, local_files_only=local_files_only)
-    return pretrained.load(found.folder, role=role, device=device)
+    with unless_it_fails(source):
+        found = find(source, files=files, local_files_only=local_files_only)
+        return pretrained.load(found.folder, role=role, device=device)
 
 
 def load_discriminator(

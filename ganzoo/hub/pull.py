@@ -10,7 +10,7 @@ from ganzoo import model_folder
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import replace_folder
 from ganzoo.hub.client import parse_repo, talking
-from ganzoo.hub.find import download
+from ganzoo.hub.find import download, unless_it_fails
 from ganzoo.hub.push import model_files, validate
 from ganzoo.model_folder import read_config
 
@@ -30,18 +30,19 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
         HubError: The Hub cannot be reached, or has no such model.
         ModelError: What it has is damaged, or needs a plugin that is not there.
     """
-    from huggingface_hub import HfApi, constants
-
     name, revision = parse_repo(repo)
     target = None if folder is None else _target(Path(folder))
-    if not constants.HF_HUB_OFFLINE:
-        # Where the Hub refuses, the client makes do with what its cache has; who pulls is to know.
-        with talking(name, revision):
-            HfApi(library_name="ganzoo").model_info(name, revision=revision)
-    first = download(repo, (model_folder.CONFIG,))
-    # The cache calls a snapshot by its commit. What is pushed meanwhile is another.
-    snapshot = download(f"{name}@{first.name}", model_files(read_config(first)))
-    config = validate(snapshot)
+    with talking(name, revision):
+        from huggingface_hub import HfApi, constants
+
+        if not constants.HF_HUB_OFFLINE:
+            # Where the Hub refuses, the client makes do with what its cache has; who pulls is to know.
+            HfApi(library_name="ganzoo").model_info(name, revision=revision, expand=["sha"])
+    with unless_it_fails(repo):
+        first = download(repo, (model_folder.CONFIG,))
+        # The cache calls a snapshot by its commit. What is pushed meanwhile is another.
+        snapshot = download(f"{name}@{first.name}", model_files(read_config(first)))
+        config = validate(snapshot)
     if target is None:
         return snapshot
     with replace_folder(target) as beside:

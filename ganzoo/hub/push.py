@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ganzoo import model_folder, pretrained
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import replace_file
-from ganzoo.hub.card import write_card
+from ganzoo.hub.card import TAG, write_card
 from ganzoo.hub.client import parse_repo, talking
 from ganzoo.model_folder import CARD, PREVIEWS, SCORES, ModelConfig, read_config, read_json, weights_file
 
@@ -66,8 +66,6 @@ def push(
         UsageError: A name that the Hub does not take.
         HubError: The Hub cannot be reached, or does not take it.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-
     name, at = parse_repo(repo)
     if at and revision and at != revision:
         raise UsageError(f"{repo!r} and --revision {revision} name two revisions")
@@ -84,29 +82,19 @@ def push(
             raise ModelError(f"{path / file} is a link to {(path / file).resolve()}", hint="put the file itself there")
     files = [file for file in model_files(config) if (path / file).is_file() or file == CARD]
     left = tuple(sorted(entry.name for entry in path.iterdir() if entry.name not in files))
-    api = HfApi(library_name="ganzoo")
-    with talking(name, revision):
-        if not dry_run:
-            api.create_repo(name, private=private, exist_ok=True)
-            if private and not api.model_info(name).private:
-                raise UsageError(
-                    f"{name} is there already, and is public; nothing was sent", hint="make it private on its page, then push"
-                )
-            if revision:
-                api.create_branch(name, branch=revision, exist_ok=True)
-        there, head = _listing(api, name, revision)
-        if there and model_folder.CONFIG not in there and (others := set(there) - {CARD}):
-            raise UsageError(
-                f"{name} holds something else than a model of ganzoo's: {min(others)}; nothing was sent",
-                hint="push to another name",
-            )
-        stale = tuple(file for file in there if file not in files)
-        planned = Push(path, name, revision, tuple(files), stale, left)
-        if dry_run:
-            return planned
-        # A push that is refused leaves the folder as it was.
-        with tempfile.TemporaryDirectory() as staged:
-            written = _write_anew(path, Path(staged), name, license)
+    # A push that is refused leaves the folder as it was.
+    with tempfile.TemporaryDirectory() as staged:
+        written = {} if dry_run else _write_anew(path, Path(staged), f"{name}@{revision}" if revision else name, license)
+        with talking(name, revision):
+            from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+            api = HfApi(library_name="ganzoo")
+            if not dry_run:
+                _make(api, name, revision, private=private)
+            there, head = _listing(api, name, revision)
+            stale = tuple(file for file in there if file not in files)
+            if dry_run:
+                return Push(path, name, revision, tuple(files), stale, left)
             commit = api.create_commit(
                 name,
                 operations=[
@@ -117,10 +105,26 @@ def push(
                 revision=revision,
                 parent_commit=head,
             )
-            for file, new in written.items():
+        for file, new in written.items():
+            try:
                 with replace_file(path / file) as beside:
                     shutil.copyfile(new, beside)
+            except OSError as error:
+                raise ModelError(
+                    f"it is on the Hub, at {commit.commit_url}, but {path / file} stays as it was: {error}"
+                ) from error
     return Push(path, name, revision, tuple(files), stale, left, str(commit.commit_url))
+
+
+def _make(api: HfApi, name: str, revision: str | None, *, private: bool) -> None:
+    """Make the repository and the branch, if they are not there."""
+    api.create_repo(name, private=private, exist_ok=True)
+    if private and not api.model_info(name).private:
+        raise UsageError(
+            f"{name} is there already, and is public; nothing was sent", hint="make it private on its page, then push"
+        )
+    if revision:
+        api.create_branch(name, branch=revision, exist_ok=True)
 
 
 def _write_anew(path: Path, staged: Path, name: str, license_name: str | None) -> dict[str, Path]:
@@ -135,7 +139,11 @@ def _write_anew(path: Path, staged: Path, name: str, license_name: str | None) -
 
 
 def _listing(api: HfApi, name: str, revision: str | None) -> tuple[list[str], str | None]:
-    """The files that a push would meet there, and the commit that has them; a branch that is new begins as the main one."""
+    """The files that a push would meet there, and the commit that has them; a branch that is new begins as the main one.
+
+    Raises:
+        UsageError: They are no model of ganzoo's, and would be lost.
+    """
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
@@ -144,7 +152,15 @@ def _listing(api: HfApi, name: str, revision: str | None) -> tuple[list[str], st
         info = api.model_info(name)
     except RepositoryNotFoundError:
         return [], None
-    return [file.rfilename for file in info.siblings or () if file.rfilename != ".gitattributes"], info.sha
+    there = [file.rfilename for file in info.siblings or () if file.rfilename != ".gitattributes"]
+    # Every other library has a config.json too; the tag is on every card of ours.
+    ours = model_folder.CONFIG in there and TAG in (info.tags or ())
+    if not ours and (others := set(there) - {CARD}):
+        raise UsageError(
+            f"{name} holds something else than a model of ganzoo's: {min(others)}; nothing was sent",
+            hint="push to another name",
+        )
+    return there, info.sha
 
 
 def model_files(config: ModelConfig) -> Sequence[str]:

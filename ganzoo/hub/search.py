@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ganzoo.errors import UnknownNameError
 from ganzoo.hub.card import SCORES, TAG, VARIANT_TAG, is_score
 from ganzoo.hub.client import talking
+from ganzoo.variant import Json
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
@@ -55,13 +56,18 @@ def search(
         HubError: The Hub cannot be reached.
         UnknownNameError: No such score.
     """
-    from huggingface_hub import HfApi
-
     if score not in SCORES:
         raise UnknownNameError("score", score, SCORES)
     tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATASET_TAG + data] if data else [])]
     with talking():
-        found = list(HfApi(library_name="ganzoo").list_models(filter=tags, search=text or None, limit=limit, cardData=True))
+        from huggingface_hub import HfApi
+
+        # Of the cards, what the client does not read itself: it raises whatever a stranger's card makes it raise.
+        found = list(
+            HfApi(library_name="ganzoo").list_models(
+                filter=tags, search=text or None, limit=limit, expand=["downloads", "likes", "model-index", "tags"]
+            )
+        )
     hits = [hit for model in found for hit in _hits(model, score)]
     sign = 1 if score in LOWER_IS_BETTER else -1
     return sorted(hits, key=lambda hit: (hit.score is None, hit.protocol, sign * (hit.score or 0), hit.repo))
@@ -75,11 +81,20 @@ def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:
 
     told = (model.id, tagged(VARIANT_TAG), tagged(DATASET_TAG))
     counts = (model.downloads or 0, model.likes or 0)
-    # What a card says is a stranger's word, and may be anything.
-    results = getattr(model.card_data, "eval_results", None) or []
-    scored = [r for r in results if r.metric_type == score and is_score(r.metric_value)]
-    for result in scored:
-        protocol = html.unescape(str(result.metric_name or "")).partition("(")[2].removesuffix(")")
-        yield Hit(*told, float(result.metric_value), protocol, *counts)
+    scored = [m for m in _metrics(model.model_index) if m.get("type") == score and is_score(m.get("value"))]
+    for metric in scored:
+        protocol = html.unescape(str(metric.get("name") or "")).partition("(")[2].removesuffix(")")
+        yield Hit(*told, float(metric["value"]), protocol, *counts)
     if not scored:
         yield Hit(*told, None, "", *counts)
+
+
+def _metrics(index: Json) -> Iterator[dict[str, Json]]:
+    """The metrics in a card's ``model-index``, which is a stranger's word and may be anything."""
+    for model in _mappings(index):
+        for result in _mappings(model.get("results")):
+            yield from _mappings(result.get("metrics"))
+
+
+def _mappings(value: Json) -> list[dict[str, Json]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -39,7 +39,7 @@ class Checkpoints:
 
     Args:
         folder: Where they are; it need not exist.
-        keep: How many of the newest stay. The best one stays too.
+        keep: How many of the newest stay. The best one stays too; so does that of every other judge.
         by: Which score says what is best: it has the lowest.
         judge: Whose; those of others are not compared with it.
     """
@@ -64,7 +64,9 @@ class Checkpoints:
                 except SafetensorError as error:
                     raise OSError(f"cannot write {path}: {error}") from error
             state = {"step": snapshot.step, "images": snapshot.images, "seconds": snapshot.seconds}
-            write_json(beside / STATE, {**state, "scores": dict(scores or {}), "judge": self.judge, **snapshot.rest})
+            write_json(
+                beside / STATE, {**state, "scores": dict(scores or {}), "judge": self.judge, "by": self.by, **snapshot.rest}
+            )
             files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(beside.iterdir())}
             write_json(beside / MANIFEST, {"format": FORMAT, "files": files})
         self._prune(path)
@@ -101,7 +103,7 @@ class Checkpoints:
             return None
 
     def _scores(self, paths: Sequence[Path]) -> dict[Path, float]:
-        return {path: score for path in paths if (score := _score(path, self.by, self.judge)) is not None}
+        return _by_judge(paths).get((self.judge, self.by), {})
 
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -114,8 +116,7 @@ class Checkpoints:
         """Remove what need not be kept now that ``newest`` is there: also what is ahead of it, which was passed over."""
         found = self._paths()
         paths = [path for path in found if path <= newest]
-        scores = self._scores(paths)
-        best = {min(scores, key=scores.__getitem__)} if scores else set()
+        best = {min(scores, key=scores.__getitem__) for scores in _by_judge(paths).values()}
         for path in {*paths[: -self.keep], *found[len(paths) :]} - best:
             # What cannot be removed costs room, and nothing else.
             with contextlib.suppress(OSError):
@@ -155,10 +156,16 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_bytes().decode("utf-8"))
 
 
-def _score(path: Path, by: str, judge: str) -> float | None:
-    try:
-        state = _json(path / STATE)
-        score = state["scores"][by] if state.get("judge", "") == judge else None
-    except DAMAGE:
-        return None
-    return score if isinstance(score, float) and math.isfinite(score) else None
+def _by_judge(paths: Sequence[Path]) -> dict[tuple[str, str], dict[Path, float]]:
+    """(Judge, score's name) -> the checkpoints that have that score by that judge, and it."""
+    found: dict[tuple[str, str], dict[Path, float]] = {}
+    for path in paths:
+        try:
+            state = _json(path / STATE)
+            judge, by, scores = state.get("judge", ""), state.get("by", ""), state["scores"]
+        except DAMAGE:
+            continue
+        score = scores.get(by) if isinstance(scores, dict) else None
+        if isinstance(score, float) and math.isfinite(score):
+            found.setdefault((str(judge), str(by)), {})[path] = score
+    return found

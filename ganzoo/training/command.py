@@ -79,4 +79,5 @@ def shareable(data: str) -> str:
     path = Path(data)
     with contextlib.suppress(RuntimeError):  # ~nobody is no home
         path = path.expanduser()
-    return path.name if path.exists() and path.name else data
+    # With ./ before it no name is a registered dataset's.
+    return f"./{path.name}" if path.exists() and path.name not in ("", data) else data

@@ -107,8 +107,6 @@ def prepare(
     store = processes.in_turn(
         lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
     )
-    if scoring and processes.is_main:
-        scoring.prepare(store)
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -139,6 +137,8 @@ def prepare(
         describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False), previewed=1)
     except ModelError as error:
         raise UsageError(f"a model of this could not be saved: {error.message}") from error
+    if scoring and processes.is_main:
+        scoring.prepare(prepared.store)
     return prepared
 
 

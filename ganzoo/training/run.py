@@ -166,7 +166,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         return Run(past.folder, samples, before, past.snapshot.seconds, interrupted=False, resumed=before)
     feed = store.feed(config.seed, processes.rank, processes.count)
     precision = PRECISIONS[past.precision] if past.precision else wanted_precision(prepared)
-    passed_over = {"new folder": folder.passed_over} if folder and folder.passed_over else {}
+    passed_over = {"beside": folder.passed_over} if folder and folder.passed_over else {}
     watcher.started(past.folder, prepared.facts(precision) | passed_over)
     if past.precision is None and precision is not torch.float32:
         # The trial takes a few seconds, in which somebody is waiting for a sign of life.
@@ -181,6 +181,10 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     draw = Preview(prepared, *feed.batch(0, min(SHOWN, len(store) // processes.count) * processes.count))
     described = {**prepared.describe(), "precision": next(name for name, p in PRECISIONS.items() if p is precision)}
     path = folder.path if folder else None
+    if folder and folder.previous and not prepared.scoring and (scored := folder.previous.get("scoring")):
+        # Whoever scores it again is to find what was scored before.
+        described["scoring"] = scored
+        watcher.noticed("this run was scored, and goes on without: its model will be its last one (--score-every scores it)")
     if path:
         with writing(path, "make room, or name another folder: --out DIR"):
             write_json(path / CONFIG, described)
@@ -203,7 +207,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         def checkpoint() -> bool:
             if path and not all(job.done() for job in saving):
                 return False
-            saving[:] = [writer.submit(checkpoints.save, snapshot())] if path else []
+            saving[:] = [writer.submit(checkpoints.save, snapshot(), scored_here())] if path else []
             return True
 
         monitor = Monitor(
@@ -219,6 +223,9 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         )
         book = _score_book(prepared, past.scores)
 
+        def scored_here() -> Mapping[str, float] | None:
+            return book.scores_at(context.images) if book else None
+
         def take_score() -> Mapping[str, float]:
             assert book is not None
             with blaming("scoring"):
@@ -230,16 +237,19 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             return found
 
         def score() -> bool:
-            if book is None or not book.due(context.images):
+            if book is None:
                 return False
-            found = take_score()
-            if path:
-                writer.submit(checkpoints.save, snapshot(), found)
+            if book.due(context.images):
+                found = take_score()
+                # Where disks are slow, snapshots would fill the memory.
+                for job in saving:
+                    job.exception()
+                saving[:] = [writer.submit(checkpoints.save, snapshot(), found)] if path else []
             return book.reached
 
         parts = (prepared.trainer, feed, prepared.ema, monitor, clock, context)
         outcome = run_loop(*parts, settings=config.loop, checkpoint=checkpoint, score=score)
-        scores = take_score() if book and not outcome.interrupted else None
+        scores = take_score() if book and not outcome.interrupted else scored_here()
         writer.submit(trackers.finish)
     monitor.tell_failures()
     samples = past.folder / "model"
@@ -291,7 +301,8 @@ def _take_best(checkpoints: Checkpoints, prepared: Prepared) -> dict[str, Json] 
         return None
     snapshot, score = found
     restore_average(snapshot, prepared.ema)
-    return {"by": checkpoints.by, "score": score, "images": snapshot.images}
+    judge = prepared.scoring.judge.describe() if prepared.scoring else {}
+    return {"by": checkpoints.by, "score": score, "images": snapshot.images, "judge": judge}
 
 
 class Preview:

@@ -111,6 +111,12 @@ class ScoreBook:
             found = self._processes.share(dict(self.scoring.judge(*self._judged)) if self._processes.is_main else None)
             row: dict[str, float] = {"images": images, "seconds": round(seconds, 3), **found}
             self.rows = [*self.rows, row]
+        return self.scores_at(images) or {}
+
+    def scores_at(self, images: int) -> dict[str, float] | None:
+        """The last scores by name, if they are of the generator as it stood after ``images``."""
+        if not self.rows or self.rows[-1]["images"] != images:
+            return None
         return {name: value for name, value in self.rows[-1].items() if name not in ("images", "seconds")}
 
     def write(self, folder: Path) -> None:

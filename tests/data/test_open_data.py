@@ -93,7 +93,7 @@ def test_a_file_of_no_kind(registry, tmp_path):
 
 @pytest.mark.parametrize("resolution", [0, -1, 4097, 2.0, True, "64"])
 def test_a_resolution_that_none_can_have(resolution):
-    with pytest.raises(UsageError, match="from 1 to 4096"):
+    with pytest.raises(UsageError, match="from 1 to 2048"):
         open_data("rows", registry=with_datasets(rows=rows), resolution=resolution)
 
 

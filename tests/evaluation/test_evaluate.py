@@ -12,6 +12,7 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.protocol import require_same
 from ganzoo.evaluation.scores import read_scores
+from ganzoo.model_folder import read_config
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
 
@@ -159,6 +160,60 @@ def test_what_is_compared_with_its_own_training_data_has_neighbours_there(run, t
     assert scores.protocol.train == ""
 
 
+def test_a_folder_that_has_a_datasets_name_is_not_taken_for_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fashion-mnist-10k").mkdir()
+    for number, picture in enumerate(fashion_mnist_10k().samples[:320, 0].numpy()):
+        Image.fromarray(picture).save(tmp_path / "fashion-mnist-10k" / f"{number}.png")
+    run = ganzoo.train("dcgan", data="./fashion-mnist-10k", options=TINY, images=64, device="cpu", out=tmp_path / "run")
+    config = json.loads((run.folder / "model" / "config.json").read_text())
+    assert config["training"]["data"] == "./fashion-mnist-10k"
+    again = evaluate(run.folder, data="./fashion-mnist-10k", samples=300, measures="kid")
+    assert again.held_out is False
+    assert evaluate(run.folder, data="fashion-mnist-10k", samples=300, measures="kid").held_out is True
+    # Whatever the folder says of its name, its hash says that it is not what is called so.
+    config["training"]["data"] = "fashion-mnist-10k"
+    (run.folder / "model" / "config.json").write_text(json.dumps(config))
+    scores = evaluate(run.folder, data="./fashion-mnist-10k", samples=300, measures=("kid", "copying"))
+    assert "copying" not in scores.values
+    assert "is not what it was trained on" in scores.notes[0]
+
+
+def test_training_data_that_is_not_needed_is_not_opened(run, monkeypatch):
+    from ganzoo.evaluation import evaluate as module
+
+    opened = []
+    genuine = module.open_data
+    monkeypatch.setattr(module, "open_data", lambda name, **more: opened.append(name) or genuine(name, **more))
+    config = read_config(run.folder / "model")
+    monkeypatch.setattr(
+        module, "read_config", lambda folder: config.model_copy(update={"training": {"data": "fashion-mnist"}})
+    )
+    evaluate(run.folder, data="fashion-mnist-10k", samples=300, measures="kid")
+    assert opened == ["fashion-mnist-10k"]
+
+
+def test_what_cannot_be_measured_is_told_and_what_cannot_be_written_costs_nothing(run, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(run.folder / "model", tmp_path / "model")
+    (folder / "metrics.json").unlink(missing_ok=True)
+    (folder / "metrics.json").mkdir()
+    scores = evaluate(folder, data="fashion-mnist-10k", samples=300)
+    assert "kid" in scores.values
+    assert any("rfd left out" in note for note in scores.notes)
+    assert any("nothing is written" in note for note in scores.notes)
+
+
+def test_scores_of_part_of_the_measures_are_put_beside_the_others(halves, tmp_path):
+    run = ganzoo.train("dcgan", data="even", options=TINY, images=64, device="cpu", out=tmp_path / "run")
+    evaluate(run.folder, data="odd", samples=300)
+    evaluate(run.folder, data="odd", samples=300, measures="kid")
+    (row,) = json.loads((run.folder / "model" / "metrics.json").read_text())
+    assert {"kid", "fd", "rfd"} <= set(row["scores"])
+    assert row["protocol"]["train"] == "half-0"
+
+
 def test_neighbours_need_a_place_to_go_to(run, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write to"):
@@ -232,6 +287,7 @@ def test_a_damaged_cache_is_computed_anew(run, monkeypatch, tmp_path):
     first = evaluate(run.folder, samples=300, measures=("kid",)).values
     (kept,) = (tmp_path / "cache" / "features").iterdir()
     raw = bytearray(kept.read_bytes())
-    raw[-5] ^= 0x40
+    # Features come first in the file, after its header; the exponent of one.
+    raw[8 + int.from_bytes(raw[:8], "little") + 3] ^= 0x20
     kept.write_bytes(raw)
     assert evaluate(run.folder, samples=300, measures=("kid",)).values == first

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import yaml
 
 THEN = "2026-01-01T00:00:00.000Z"
+LICENSES = ("apache-2.0", "cc-by-4.0", "mit", "unknown")
 LARGE = (".safetensors", ".npz", ".png")
 """What the Hub keeps outside git, and hashes by SHA-256."""
 
@@ -99,6 +100,7 @@ class Repo:
             "library_name": card.get("library_name"),
             "pipeline_tag": card.get("pipeline_tag"),
             "cardData": card or None,
+            "model-index": card.get("model-index"),
             "siblings": [{"rfilename": path} for path in sorted(files)],
         }
 
@@ -251,7 +253,10 @@ def whoami(request: Handler) -> None:
 
 @route("POST", "/api/validate-yaml")
 def validate_yaml(request: Handler) -> None:
-    request.answer({"errors": [], "warnings": []})
+    told = _metadata({"README.md": Blob(json.loads(request.body)["content"].encode(), large=False)})
+    known = told.get("license") in LICENSES
+    errors = [] if known else [{"message": f'"license" must be one of [{", ".join(LICENSES)}]'}]
+    request.answer({"errors": errors, "warnings": []}, 200 if known else 400)
 
 
 @route("POST", "/api/repos/create")
@@ -278,9 +283,11 @@ def list_models(request: Handler) -> None:
         told = repo.describe(repo.branches["main"])
         visible = not repo.private or user == repo.owner
         named = request.query.get("search", [""])[0].lower() in repo.name.lower()
-        if visible and named and set(request.query.get("filter", [])) <= {*told["tags"], told["library_name"]}:
+        if visible and named and set(request.query.get("filter", [])) <= {*told["tags"], str(told["library_name"])}:
             found.append(told)
-    request.answer(found[: int(request.query.get("limit", ["100"])[0])])
+    asked = {"id", *request.query["expand"]} if "expand" in request.query else None
+    found = found[: int(request.query.get("limit", ["100"])[0])]
+    request.answer([{key: value for key, value in told.items() if asked is None or key in asked} for told in found])
 
 
 @route("GET", "/api/models/([^/]+/[^/]+)(?:/revision/(.+))?")
@@ -303,6 +310,17 @@ def tree(request: Handler, name: str, revision: str) -> None:
     repo = request.repo(name)
     files = repo.commits[request.revision(repo, revision)]
     request.answer([{"type": "file", "path": p, "size": len(b.data), "oid": b.oid} for p, b in sorted(files.items())])
+
+
+@route("POST", "/api/models/([^/]+/[^/]+)/paths-info/(.+)")
+def paths_info(request: Handler, name: str, revision: str) -> None:
+    repo = request.repo(name)
+    files, rows = repo.commits[request.revision(repo, revision)], []
+    for path in parse_qs(request.body.decode())["paths"]:
+        if blob := files.get(path):
+            large = {"lfs": {"oid": blob.sha256, "size": len(blob.data), "pointerSize": 134}} if blob.large else {}
+            rows.append({"type": "file", "path": path, "size": len(blob.data), "oid": blob.oid, **large})
+    request.answer(rows)
 
 
 @route("POST", "/api/models/([^/]+/[^/]+)/preupload/(.+)")

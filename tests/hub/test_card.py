@@ -50,6 +50,8 @@ def test_what_a_card_says(model):
         "| Fréchet distance | 0.5123 |",
         "Goodfellow et al.",
         "Nobody has said under which licence",
+        "A Fréchet distance by these features is no FID.",
+        "Xiao et al., 2017",
     ):
         assert words in text, words
     assert "TODO" not in text
@@ -78,6 +80,29 @@ def test_a_score_from_training_is_no_score_but_is_said(model):
     assert "not been scored against held-out data; while it trained, its fd to training samples was 16.46." in text
 
 
+def test_weights_that_were_not_averaged_are_not_said_to_be(model):
+    assert "the average over training (EMA" in card(model, "alice/clothes")
+    written = read_json(model / "config.json")
+    written["training"]["loop"]["ema_images"] = 0
+    write_json(model / "config.json", written)
+    text = card(model, "alice/clothes")
+    assert "not an average" in text
+    assert "EMA" not in text
+
+
+def test_a_revision_is_in_the_snippet_and_not_in_the_title(model):
+    text = card(model, "alice/clothes@try-2")
+    assert 'ganzoo.load("alice/clothes@try-2")' in text
+    assert "# clothes\n" in text
+
+
+def test_only_a_dataset_of_a_known_name_is_in_the_metadata(model):
+    written = read_json(model / "config.json")
+    written["training"]["dataset"]["name"] = "squad"
+    write_json(model / "config.json", written)
+    assert "datasets" not in metadata(card(model, "alice/clothes"))
+
+
 def test_a_licence_is_kept(model):
     set_license(model, "cc-by-4.0")
     assert metadata(card(model, "alice/clothes"))["license"] == "cc-by-4.0"
@@ -92,12 +117,13 @@ EVIL = [
     "\\\\[click](https://evil)",
     "x\n---\nlicense: mit\n# Evil\n| a | b |",
     "![](//evil)",
+    "see https://evil.example/login, www.evil.example and evil@example.org",
 ]
 
 
 @pytest.mark.parametrize("words", EVIL)
 def test_a_strangers_words_stay_words(model, words):
-    rendered = MarkdownIt("commonmark").enable("table").render
+    rendered = MarkdownIt("gfm-like").render
     before = rendered(card(model, "alice/clothes").split("---\n", 2)[2])
     config = json.loads((model / "config.json").read_text())
     config["training"]["dataset"]["name"] = words
@@ -111,7 +137,7 @@ def test_a_strangers_words_stay_words(model, words):
     assert metadata(text)["license"] == "unknown"
     after = rendered(text.split("---\n", 2)[2])
     for tag in ("<a ", "<img ", "<script"):
-        assert after.count(tag) == before.count(tag), tag
+        assert after.count(tag) <= before.count(tag), tag
     assert "<h1>Evil" not in after
 
 
@@ -125,6 +151,15 @@ def test_a_version_is_a_version(model):
 def test_a_name_of_two_lines_is_refused(model):
     with pytest.raises(UsageError):
         card(model, "alice/clothes\n# evil")
+
+
+@pytest.mark.parametrize("value", ["1e999", '"\\ud800"'])
+def test_what_could_not_be_written_again_is_refused(model, value):
+    path = model / "config.json"
+    path.write_text(path.read_text().replace('"training": {', f'"training": {{"note": {value}, ', 1))
+    for call in (lambda: card(model, "alice/clothes"), lambda: set_license(model, "mit")):
+        with pytest.raises(ModelError, match="is not JSON"):
+            call()
 
 
 def test_a_damaged_folder_has_no_card(model):

@@ -1,5 +1,6 @@
 """The Hub, and the way to it, fail in every way that they have: one clear sentence each, and nothing damaged is kept."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from ganzoo.errors import HubError, ModelError, UsageError
 from ganzoo.hub.pull import pull
 from ganzoo.hub.push import push
 from ganzoo.hub.search import search
-from hub.server import Faults
+from ganzoo.model_folder import read_config
+from hub.server import Blob, Faults
 
 
 @pytest.fixture
@@ -27,6 +29,13 @@ def pushed(hub, model, monkeypatch):
 
 def load():
     return ganzoo.load("alice/clothes")
+
+
+def forget_hash(model):
+    """So that other weights are taken."""
+    written = json.loads((model / "config.json").read_text())
+    written["networks"]["generator"]["sha256"] = None
+    (model / "config.json").write_text(json.dumps(written))
 
 
 def works_again(hub, model):
@@ -132,6 +141,82 @@ def test_an_update_that_fails_leaves_the_version_that_is_there(pushed, model, fa
     assert load().config.license == "mit"
 
 
+@pytest.mark.parametrize("fault", [Faults(status=500, where=r"/resolve/.*safetensors"), Faults(flip=True)])
+def test_a_pull_that_fails_leaves_the_version_that_is_there(pushed, model, fault):
+    before = load().sample(seeds=[5])
+    weights = model / "model.safetensors"
+    from safetensors.torch import load_file, save_file
+
+    save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, weights)
+    forget_hash(model)
+    push(model, "alice/clothes")
+    pushed.faults = fault
+    with pytest.raises(HubError):
+        pull("alice/clothes")
+    assert torch.equal(ganzoo.load("alice/clothes", local_files_only=True).sample(seeds=[5]), before)
+    works_again(pushed, model)
+
+
+def test_an_update_that_is_no_model_leaves_the_version_that_is_there(pushed):
+    before = load().sample(seeds=[5])
+    repo = pushed.repos["alice/clothes"]
+    repo.commit("main", {**repo.commits[repo.branches["main"]], "config.json": Blob(b"{}", large=False)}, "broken")
+    for call in (load, lambda: pull("alice/clothes")):
+        with pytest.raises(ModelError):
+            call()
+    assert torch.equal(ganzoo.load("alice/clothes", local_files_only=True).sample(seeds=[5]), before)
+
+
+@pytest.mark.parametrize(("status", "says"), [(500, "answers 500"), (403, "may not do that")])
+def test_weights_that_do_not_get_there(hub, model, monkeypatch, status, says):
+    from huggingface_hub.utils import _http
+
+    monkeypatch.setattr(_http.time, "sleep", lambda seconds: None)
+    hub.faults = Faults(status=status, where="/large/")
+    with pytest.raises(HubError, match=says):
+        push(model, "alice/clothes")
+    hub.faults = Faults()
+    push(model, "alice/clothes")
+    assert torch.equal(load().sample(seeds=[5]), ganzoo.load(model).sample(seeds=[5]))
+
+
+def test_a_licence_that_the_hub_does_not_know(hub, model):
+    with pytest.raises(UsageError, match=r"license.*must be one of.*apache-2\.0"):
+        push(model, "alice/clothes", license="mti")
+    assert read_config(model).license is None
+
+
+def test_where_there_are_no_links_what_is_not_what_was_sent_is_not_kept(pushed, model, monkeypatch):
+    from huggingface_hub import file_download
+
+    from ganzoo.hub.find import find
+
+    monkeypatch.setattr(file_download, "are_symlinks_supported", lambda folder=None: False)
+    pushed.faults.flip = True
+    with pytest.raises(HubError, match="came damaged, and left the cache"):
+        load()
+    works_again(pushed, model)
+    snapshot = pull("alice/clothes")
+    assert not (snapshot / "config.json").is_symlink()
+    assert not find(snapshot).own
+
+
+def test_what_cannot_be_written_back_is_on_the_hub_all_the_same(hub, model):
+    (model / "README.md").unlink(missing_ok=True)
+    (model / "README.md").mkdir()
+    with pytest.raises(ModelError, match=r"it is on the Hub, at .*README\.md stays as it was"):
+        push(model, "alice/clothes")
+    assert load() is not None
+
+
+def test_an_endpoint_that_is_no_address(model):
+    env = {**os.environ, "HF_ENDPOINT": "http://[bad"}
+    done = subprocess.run([sys.executable, "-m", "ganzoo", "search"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert "internal error" not in done.stderr
+    assert "HF_ENDPOINT" in done.stderr
+
+
 def test_a_slow_hub(pushed, model):
     pushed.faults.delay = 0.3
     assert torch.equal(load().sample(seeds=[5]), ganzoo.load(model).sample(seeds=[5]))
@@ -146,8 +231,6 @@ def test_a_repository_that_holds_no_model(hub, model):
 
 
 def test_a_plugin_that_is_not_there_is_named_and_not_installed(hub, model):
-    import json
-
     config = json.loads((model / "config.json").read_text())
     config["plugin"] = config["networks"]["generator"]["plugin"] = {"distribution": "fancy-gans", "version": "2.0"}
     push(model, "alice/clothes")
@@ -173,7 +256,7 @@ def test_a_name_that_is_both_a_folder_and_a_shipped_model(model, tmp_path, monke
 
 def test_what_is_no_model_at_all_is_told_the_forms(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("dcgan", "no such", "shipped:nothing", "~nobody", "a\0b", "x" * 5000):
+    for name in ("dcgan", "no such", "shipped:nothing", "~nobody", "a\0b", "x" * 5000, "./" + "x" * 5000, "~/" + "x" * 5000):
         with pytest.raises((UsageError, ModelError)):
             ganzoo.load(name)
     with pytest.raises(UsageError, match=r"ganzoo list --kind models.*user/repo"):

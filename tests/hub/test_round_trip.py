@@ -1,5 +1,6 @@
 """A model to the Hub and back, by the real client over loopback."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def test_a_revision_is_a_branch_of_its_own(hub, model):
     push(model, "alice/clothes")
     before = ganzoo.load("alice/clothes").config
     push(model, "alice/clothes", revision="try-2", license="mit")
+    assert 'ganzoo.load("alice/clothes@try-2")' in (model / "README.md").read_text()
     assert ganzoo.load("alice/clothes@try-2").config.license == "mit"
     assert ganzoo.load("alice/clothes").config == before
     commit = hub.repos["alice/clothes"].branches["try-2"]
@@ -183,6 +185,12 @@ def test_a_repository_of_something_else_is_left_alone(hub, model):
     with pytest.raises(UsageError, match=r"pytorch_model\.bin; nothing was sent"):
         push(model, "alice/bert")
     assert set(repo.commits[repo.branches["main"]]) == {"pytorch_model.bin"}
+    # Other libraries have a file of that name, too.
+    theirs = {"README.md": Blob(b"---\ntags: [bert]\n---\n", large=False), "config.json": Blob(b"{}", large=False)}
+    repo.commit("main", {**theirs, "pytorch_model.bin": Blob(b"weights", large=False)}, "another library's")
+    with pytest.raises(UsageError, match=r"config\.json; nothing was sent"):
+        push(model, "alice/bert")
+    assert len(repo.commits[repo.branches["main"]]) == 3
 
 
 def test_a_refused_push_changes_nothing_here(hub, model, monkeypatch):
@@ -203,22 +211,27 @@ def test_what_a_link_leads_to_is_not_pushed(hub, model, tmp_path):
     assert not hub.repos
 
 
-@pytest.mark.parametrize("value", ["1" + "0" * 400, ".nan", ".inf", "true", "best"])
-def test_one_hostile_card_does_not_spoil_the_search(hub, model, value):
+@pytest.mark.parametrize(
+    "says",
+    [
+        *(
+            f"model-index: [{{name: x, results: [{{task: {{type: t}}, metrics: [{{type: fd, value: {value}, name: n}}]}}]}}]"
+            for value in ("1" + "0" * 400, ".nan", ".inf", "true", "best", "{}", "[1]")
+        ),
+        *("eval_results: [3]", "eval_results: foo", "self: 4", "ignore_metadata_errors: false", "library_name: [1]"),
+        *(f"model-index: {index}" for index in ("3", "foo", "{}", "[3]", "[{results: 3}]", "[{results: [{metrics: x}]}]")),
+    ],
+)
+def test_one_hostile_card_does_not_spoil_the_search(hub, model, says):
     push(model, "alice/clothes")
     repo = hub.repos["alice/clothes"]
-    card = f"""---
-tags: [ganzoo]
-model-index:
-- name: x
-  results:
-  - task: {{type: t}}
-    dataset: {{type: d, name: d}}
-    metrics: [{{type: fd, value: {value}, name: n}}]
----
-"""
-    repo.commit("main", {"README.md": Blob(card.encode(), large=False)}, "hostile")
+    files = repo.commits[repo.branches["main"]]
+    card = Blob(f"---\ntags: [ganzoo]\n{says}\n---\n".encode(), large=False)
+    repo.commit("main", {**files, "README.md": card}, "hostile")
     assert [hit.score for hit in search()] == [None]
+    # The client reads the card for itself, and may not get over it.
+    with contextlib.suppress(HubError):
+        ganzoo.load("alice/clothes")
 
 
 def test_what_the_cache_holds_is_not_written_to(hub, model):

@@ -37,6 +37,6 @@ def test_the_command_is_the_run(asked):
 
 def test_folders_of_this_machine_are_not_told(tmp_path):
     (tmp_path / "photos").mkdir()
-    assert shareable(str(tmp_path / "photos")) == "photos"
+    assert shareable(str(tmp_path / "photos")) == "./photos"
     assert shareable("fashion-mnist") == "fashion-mnist"
     assert shareable("torch/cifar10") == "torch/cifar10"

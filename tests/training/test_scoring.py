@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 
 import ganzoo
 from ganzoo.errors import UnknownNameError
+from ganzoo.training.monitor import Silent
 from ganzoo.training.scoring import Scoring, read_scores
 
 TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
@@ -48,8 +49,7 @@ def test_a_run_is_scored_as_it_goes_and_the_best_is_what_the_model_folder_holds(
     assert judge.looked_at == [10_000]
     assert [row["images"] for row in rows] == [64, 128, 192, 256, 320]
     best = min(rows, key=lambda row: row["fd"])
-    scored = json.loads((run.folder / "model" / "config.json").read_text())["training"]["scored"]
-    assert scored == {"by": "fd", "score": best["fd"], "images": best["images"]}
+    assert scored(run.folder) == {"by": "fd", "score": best["fd"], "images": best["images"], "judge": judge.describe()}
     generator = ganzoo.load(run.folder)
     assert judge(generator, None)["fd"] == pytest.approx(best["fd"], abs=1e-6)
 
@@ -99,6 +99,44 @@ def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
     assert json.loads((run.folder / "model" / "config.json").read_text())["training"]["scored"]["images"] == 64
     early = load_file(tmp_path / "checkpoints" / f"{64:012d}" / "ema.safetensors")
     assert all(torch.equal(value, early[f"generator/{name}"]) for name, value in weights(tmp_path).items())
+
+
+class Told(Brightness):
+    """Says what it is told to say."""
+
+    def __init__(self, *scores):
+        super().__init__()
+        self.scores = list(scores)
+
+    def __call__(self, generator, data):
+        return {"fd": self.scores.pop(0)}
+
+
+def scored(folder):
+    return json.loads((folder / "model" / "config.json").read_text())["training"]["scored"]
+
+
+def test_the_best_checkpoint_outlives_a_stop_right_after_it(tmp_path):
+    class Hasty(Silent):
+        def noticed(self, text):
+            if text.startswith("going on"):
+                signal.raise_signal(signal.SIGTERM)
+
+    train(tmp_path, Scoring(Told(3.0, 2.0, 1.0), every=64), images=192)
+    stopped = train(tmp_path, Scoring(Told(1.5), every=64), watcher=Hasty())
+    assert stopped.interrupted
+    assert (scored(tmp_path)["score"], scored(tmp_path)["images"]) == (1.0, 192)
+    train(tmp_path, Scoring(Told(1.5, 1.6), every=64))
+    assert (scored(tmp_path)["score"], scored(tmp_path)["images"]) == (1.0, 192)
+
+
+def test_the_best_checkpoint_and_all_scores_outlive_going_on_without_any(tmp_path):
+    train(tmp_path, Scoring(Told(1.0, 2.0), every=64), images=128)
+    train(tmp_path, None, images=256)
+    assert "scored" not in json.loads((tmp_path / "model" / "config.json").read_text())["training"]
+    train(tmp_path, Scoring(Told(3.0, 4.0), every=64))
+    assert [row["images"] for row in read_scores(tmp_path)] == [64, 128, 256, 320]
+    assert (scored(tmp_path)["score"], scored(tmp_path)["images"]) == (1.0, 64)
 
 
 def test_a_score_that_the_judge_does_not_give_is_refused_before_training(tmp_path):
