@@ -134,8 +134,8 @@ def _weights(config: ModelConfig) -> str:
     images = loop.get("ema_images") if isinstance(loop, dict) else None
     if images == 0:
         return "those that its generator had in the end, not an average"
-    half_life = f", of a half-life of {images:,.0f} images" if is_score(images) else ""
-    return f"the average over training (EMA{half_life}) of its generator's"
+    half_life = f", half-life {images:,.0f} images" if is_score(images) else ""
+    return f"its generator's average over training (EMA{half_life})"
 
 
 def _shown(config: ModelConfig) -> str:

@@ -81,7 +81,7 @@ def test_a_score_from_training_is_no_score_but_is_said(model):
 
 
 def test_weights_that_were_not_averaged_are_not_said_to_be(model):
-    assert "the average over training (EMA" in card(model, "alice/clothes")
+    assert "average over training (EMA" in card(model, "alice/clothes")
     written = read_json(model / "config.json")
     written["training"]["loop"]["ema_images"] = 0
     write_json(model / "config.json", written)
