@@ -92,8 +92,8 @@ def evaluate(
         versions = ", ".join(f"{name} {version}" for name, version in scores.protocol.versions.items())
         protocol = {name: value for name, value in report["protocol"].items() if value != ""} | {"versions": versions}
         out.fields({"scores": {name: f"{value:.4g}" for name, value in scores.values.items()}, "protocol": protocol})
-    if scores.held_out is False and not scores.notes:
-        out.say("these are the very samples that it was trained on; against others: --data HELD-OUT")
+    if scores.held_out is False:
+        out.say("these are the very samples that it was trained on; rfd and copying are of others: --data HELD-OUT")
     for note in scores.notes:
         out.say(note)
     if neighbours:

@@ -111,8 +111,8 @@ def evaluate(
                 f"{' and '.join(sorted(measures))} need real samples that the model was not trained on, and those that it was",
                 hint="name both: --data HELD-OUT --train DATA",
             )
-        why = why if training is None else "these are the very samples that it was trained on"
-        notes.append(f"{' and '.join(sorted(wanted))} left out: {why}; against others: --data HELD-OUT --train DATA")
+        if training is None:
+            notes.append(f"{' and '.join(sorted(wanted))} left out: {why}; --train DATA names it")
         wanted = set()
     if "rfd" in wanted and training and len(training) < drawn.count:
         notes.append(f"rfd left out: there are {len(training):,} training samples; --samples {len(training)} has it")

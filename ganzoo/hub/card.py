@@ -202,11 +202,8 @@ def _table(row: Mapping[str, Any], config: ModelConfig) -> str:
     resize = protocol.get("resize")
     resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
-    fid = (
-        ""
-        if protocol.get("extractor") == "inception" or "fd" not in scores
-        else "A Fréchet distance by these features is no FID. "
-    )
+    published = "fd" not in scores or protocol.get("extractor") == "inception"
+    fid = "" if published else "A Fréchet distance by these features is no FID. "
     return (
         "\n".join(["| score | | |", "|---|---|---|", *lines])
         + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {resized}; extractor's SHA-256 "
@@ -266,12 +263,9 @@ def _while_training(config: ModelConfig) -> str:
     told = config.training.get("scored")
     if not isinstance(told, dict) or not is_score(score := told.get("score")):
         return ""
-    judge = told.get("judge")
-    by = (
-        f" ({_count(judge.get('n_real'))} of each, features of {_cell(judge.get('extractor'))})"
-        if isinstance(judge, dict)
-        else ""
-    )
+    judge, by = told.get("judge"), ""
+    if isinstance(judge, dict) and {"extractor", "n_real"} <= judge.keys():
+        by = f" ({_count(judge['n_real'])} of each, features of {_cell(judge['extractor'])})"
     return f" against held-out data; while it trained, its {_cell(told.get('by'))} to training samples was {score:.4g}{by}"
 
 

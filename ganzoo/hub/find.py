@@ -103,7 +103,7 @@ def unless_it_fails(source: str | Path) -> Iterator[None]:
         source: What is found in the block; of what is no repository there is nothing to keep.
     """
     repo, _, revision = str(source).partition("@")
-    if not REPO.fullmatch(repo) or isinstance(source, Path):
+    if not REPO.fullmatch(repo) or isinstance(source, Path) or _exists(str(source)):
         yield
         return
     with talking(repo):

@@ -201,8 +201,11 @@ def test_what_cannot_be_measured_is_told_and_what_cannot_be_written_costs_nothin
     (folder / "metrics.json").mkdir()
     scores = evaluate(folder, data="fashion-mnist-10k", samples=300)
     assert "kid" in scores.values
-    assert any("rfd left out" in note for note in scores.notes)
-    assert any("nothing is written" in note for note in scores.notes)
+    (note,) = scores.notes
+    assert "nothing is written" in note
+    np.savez(tmp_path / "some.npz", arr_0=fashion_mnist_10k().samples[:300].permute(0, 2, 3, 1).numpy())
+    (note,) = evaluate(tmp_path / "some.npz", data="fashion-mnist-10k").notes
+    assert note == "copying and rfd left out: nothing says what this model was trained on; --train DATA names it"
 
 
 def test_scores_of_part_of_the_measures_are_put_beside_the_others(halves, tmp_path):

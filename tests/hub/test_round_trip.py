@@ -133,6 +133,15 @@ def test_search_tells_scores_with_their_protocol(hub, model):
     assert search(variant="dcgan") == []
 
 
+@pytest.mark.slow
+def test_a_folder_here_needs_no_client(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    model.rename(tmp_path / "runs" / "mine")
+    command = "import ganzoo, sys; ganzoo.load('runs/mine'); print('huggingface_hub' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 def test_offline_from_the_cache(hub, model):
     push(model, "alice/clothes")
     with pytest.raises(HubError, match=r"alice/clothes.*while online: ganzoo pull alice/clothes"):
