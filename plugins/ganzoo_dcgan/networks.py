@@ -99,9 +99,7 @@ class DCGANDiscriminator(Discriminator):
             zip(itertools.pairwise(sizes), channels(width, len(sizes) - 1), strict=True)
         ):
             normed = norm == "batch" and number > 0
-            # Where the padding that is needed is odd, the convolution does not look at the last of its zeros.
-            padding = ((half - 1) * 2 + kernel_size - size + 1) // 2
-            layers.append(nn.Conv2d(before, after, kernel_size, 2, padding, bias=not normed))
+            layers += _halving(before, after, kernel_size, size, half, bias=not normed)
             layers += [nn.BatchNorm2d(after)] if normed else []
             layers.append(nn.LeakyReLU(0.2))
             before = after
@@ -155,3 +153,12 @@ def init_normal(network: nn.Module, std: float) -> None:
 
 def _activation(width: int, norm: Norm) -> list[nn.Module]:
     return [nn.BatchNorm2d(width), nn.ReLU()] if norm == "batch" else [nn.ReLU()]
+
+
+def _halving(before: int, after: int, kernel_size: int, size: int, half: int, *, bias: bool) -> list[nn.Module]:
+    """A strided convolution from ``size`` to ``half`` pixels, zeros added where the two do not meet."""
+    needed = max(0, (half - 1) * 2 + kernel_size - size)
+    low, high = needed // 2, needed - needed // 2
+    if low == high:
+        return [nn.Conv2d(before, after, kernel_size, 2, low, bias=bias)]
+    return [nn.ZeroPad2d((low, high, low, high)), nn.Conv2d(before, after, kernel_size, 2, bias=bias)]

@@ -20,7 +20,7 @@ def test_a_torchvision_dataset(tmp_path):
     told = []
     store = open_reader(f"torch/fashion_mnist?split=test&root={tmp_path}", progress=lambda *x: told.append(x))
     ours = fashion_mnist.fashion_mnist_10k()
-    assert store.name == "fashion-mnist"
+    assert store.name == "fashion-mnist-test"
     assert torch.equal(store.samples, ours.samples)
     assert torch.equal(store.labels, ours.labels)
     assert store.class_names == ours.class_names
