@@ -1,7 +1,8 @@
 """A Hugging Face Hub on loopback, in memory: what the real client asks for, answered as the Hub answers, and ways to fail.
 
 ``python tests/hub/server.py [PORT]`` runs one by itself; ``HF_ENDPOINT=http://127.0.0.1:PORT`` with
-``HF_HUB_DISABLE_XET=1`` then points any client to it. Its accounts are alice, with the token ``hf_alice``, and bob, with ``hf_bob``.
+``HF_HUB_DISABLE_XET=1`` then points any client to it. Its accounts are alice, with the token ``hf_alice``, and
+bob, with ``hf_bob``.
 """
 
 from __future__ import annotations
