@@ -14,7 +14,7 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
-from ganzoo.errors import DataError, UnknownNameError, UsageError
+from ganzoo.errors import DataError, GanzooError, UnknownNameError, UsageError
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import Batches, Progress, features_of, features_of_real
 from ganzoo.evaluation.find import default_extractor, find_extractor
@@ -24,7 +24,7 @@ from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.scores import Scores, write_scores
 from ganzoo.files import unwritable
 from ganzoo.hub.card import write_card
-from ganzoo.hub.find import find
+from ganzoo.hub.find import find, unless_it_fails
 from ganzoo.interfaces import Generator
 from ganzoo.model_folder import ModelConfig, read_config
 from ganzoo.pretrained import load
@@ -103,9 +103,9 @@ def evaluate(
             training, why = None, f"what is called {trained_on} here is not what it was trained on"
     if neighbours and training is None:
         raise UsageError(f"{why}, to find neighbours in", hint="name it: --train DATA")
-    # Whatever it is called: real samples that were trained on say nothing of copying, and have no distance to themselves.
-    apart = training is not None and not _alike(training, real)
-    if wanted and not apart:
+    held_out = _held_out(drawn, real, training, by_name=trained_on == name and bool(train or not drawn.trained_sha256))
+    # Samples that were trained on say nothing of copying, and have no distance to themselves.
+    if wanted and not held_out:
         if set(measures) <= RELATIVE:
             raise UsageError(
                 f"{' and '.join(sorted(measures))} need real samples that the model was not trained on, and those that it was",
@@ -140,22 +140,27 @@ def evaluate(
         raise UsageError(f"none of {', '.join(measures)} can be had here: {'; '.join(notes)}")
     referred = training if wanted else None
     protocol = _protocol(judge, real, referred, n_real=len(rows), n_fake=drawn.count, seed=seed)
-    held_out = apart if training else protocol.data_sha256 != drawn.trained_sha256 if drawn.trained_sha256 else None
     scores = Scores(values, protocol, held_out)
     if drawn.folder:
         try:
             write_scores(drawn.folder, scores)
             write_card(drawn.folder, str(source))
-        except OSError as error:
+        except (OSError, GanzooError) as error:
             # What took minutes is told all the same.
-            notes.append(f"nothing is written to {drawn.folder}: {error.strerror or error}")
+            notes.append(f"nothing is written to {drawn.folder}: {getattr(error, 'strerror', None) or error}")
     if neighbours and training:
         write_neighbours(Path(neighbours), drawn.batches, features, training, train_features)
     return replace(scores, notes=tuple(notes))
 
 
-def _alike(a: Store, b: Store) -> bool:
-    return a.samples.shape == b.samples.shape and torch.equal(a.samples, b.samples)
+def _held_out(drawn: _Drawn, real: Store, training: Store | None, *, by_name: bool) -> bool | None:
+    """Whether the real samples are others than those that were trained on, whatever both are called; None: it is not known."""
+    if by_name or drawn.trained_sha256 == real.describe()["sha256"]:
+        return False
+    if training is None:
+        # Hashes that differ may be of the same pictures, with labels and without.
+        return None
+    return training.samples.shape != real.samples.shape or not torch.equal(training.samples, real.samples)
 
 
 def _relative(features: Tensor, real_features: Tensor, train_features: Tensor, seed: int) -> dict[str, float]:
@@ -228,11 +233,12 @@ def _samples_of(source: str | Path | Generator, samples: int, seed: int, device:
         # A file may be sorted, by class for example.
         rows = Order(len(store), seed).indices(0, samples) if samples < len(store) else torch.arange(len(store))
         return _Drawn(store.sample_shape, len(rows), lambda start, stop: store.batch(rows[start:stop])[0])
-    found = find(source)
-    config = read_config(found.folder)
+    with unless_it_fails(source):
+        found = find(source)
+        config = read_config(found.folder)
+        generator = load(found.folder, device=device)
     if not can_be_drawn(config.sample_shape, config.value_range):
         raise UsageError(f"the samples of {str(source)!r} are no pictures, and only pictures can be scored")
-    generator = load(found.folder, device=device)
     return _drawn_by(generator, config, samples, seed, folder=found.folder if found.own else None)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from ganzoo import model_folder, plugins
 from ganzoo.errors import UsageError
 from ganzoo.files import replace_file
+from ganzoo.hub.client import check_client
 from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
 from ganzoo.registry import Entry
 from ganzoo.variant import Json, Variant
@@ -22,6 +23,8 @@ SPECIAL = "\\[]*~"
 TASK = "unconditional-image-generation"
 TAG = "ganzoo"
 VARIANT_TAG = "variant:"
+DATA_TAG = "data:"
+"""The Hub's own tags for datasets are of its own datasets, and a model may be trained on any."""
 
 SCORES: Mapping[str, tuple[str, str]] = {
     "fd": ("Fréchet distance", "lower is nearer to real pictures"),
@@ -56,7 +59,7 @@ def card(folder: Path, name: str) -> str:
 
     Raises:
         ModelError: The folder's configuration cannot be read.
-        UsageError: A name of several lines.
+        UsageError: A name of several lines, or as :func:`check_client`.
     """
     if not name.isprintable() or not name.strip():
         raise UsageError(f"a model cannot be called {name!r}")
@@ -83,9 +86,10 @@ def card(folder: Path, name: str) -> str:
 
 
 def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: str) -> str:
+    check_client()
     from huggingface_hub import EvalResult, ModelCardData
 
-    data = _dataset(config)
+    data, trained_on = _registered(config), _dataset(config)
     results = [
         EvalResult(
             task_type=TASK,
@@ -103,8 +107,8 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
         library_name="ganzoo",
         license=config.license or "unknown",
         # What is nobody's name for a dataset but the user's own would pass for one of the Hub's.
-        datasets=[data] if _registered(data) else None,
-        tags=[TAG, "gan", f"{VARIANT_TAG}{config.variant}"],
+        datasets=[data.name] if data else None,
+        tags=[TAG, "gan", f"{VARIANT_TAG}{config.variant}", *([f"{DATA_TAG}{trained_on}"] if trained_on else [])],
         pipeline_tag=TASK if _is_picture(config) else None,
         model_name=_title(name) if results else None,
         eval_results=results or None,
@@ -126,14 +130,16 @@ def _what(config: ModelConfig) -> str:
 
 
 def _title(name: str) -> str:
-    return name.rpartition("/")[2].partition("@")[0]
+    return name.partition("@")[0].rstrip("/").rpartition("/")[2] or name
 
 
 def _weights(config: ModelConfig) -> str:
     loop = config.training.get("loop")
     images = loop.get("ema_images") if isinstance(loop, dict) else None
     if images == 0:
-        return "those that its generator had in the end, not an average"
+        scored = config.training.get("scored")
+        when = f"after {_count(scored.get('images'))} images" if isinstance(scored, dict) else "in the end"
+        return f"those that its generator had {when}, not an average"
     half_life = f", half-life {images:,.0f} images" if is_score(images) else ""
     return f"its generator's average over training (EMA{half_life})"
 
@@ -238,8 +244,8 @@ def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         f"- It makes {kind} like those of {data} and nothing else, and has that data's choices and gaps: what is rare there "
         "is rarer here.",
-        f"- Like every GAN it leaves out a part of the data{_left_out(scores)}, and some samples are malformed. Truncation "
-        "(`sample(..., truncation=0.7)`) makes both trade places."
+        f"- Like every GAN it leaves out a part of the data{_left_out(scores, config)}, and some samples are malformed. "
+        "Truncation (`sample(..., truncation=0.7)`) makes both trade places."
         if scores
         else "- Like every GAN it leaves out a part of the data, and some samples are malformed. It has not been scored"
         f"{_while_training(config)}.",
@@ -252,11 +258,13 @@ def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _left_out(scores: Sequence[Mapping[str, Any]]) -> str:
-    recall = next((row["scores"]["recall"] for row in scores if is_score(row["scores"].get("recall"))), None)
-    if recall is None or not 0 <= recall <= 1:
+def _left_out(scores: Sequence[Mapping[str, Any]], config: ModelConfig) -> str:
+    """By the largest sample of held-out data, if there are several."""
+    held_out = [row for row in scores if is_score(row["scores"].get("recall")) and not _seen(row["protocol"], config)]
+    row = max(held_out, key=lambda row: n if isinstance(n := row["protocol"].get("n_real"), int) else 0, default=None)
+    if row is None or not 0 <= (recall := row["scores"]["recall"]) <= 1:
         return ""
-    return f": {1 - recall:.0%} of real samples are like none of its own (1 - recall)"
+    return f": {1 - recall:.0%} of real samples are like none of its own (1 - recall; {_protocol(row['protocol'])})"
 
 
 def _while_training(config: ModelConfig) -> str:
@@ -284,7 +292,7 @@ def _files(config: ModelConfig, folder: Path) -> str:
 def _citation(config: ModelConfig) -> str:
     variant = _variant(config)
     method = f"The method:\n\n> {variant.paper}\n\n" if variant else ""
-    data = _registered(_dataset(config))
+    data = _registered(config)
     method += f"The data:\n\n> {data.name}: {data.summary}\n\n" if data and data.summary else ""
     return f"{method}The software: ganzoo, a model zoo for generative adversarial networks, version {config.ganzoo}."
 
@@ -295,9 +303,10 @@ def _variant(config: ModelConfig) -> Variant | None:
     return entry.target if entry and isinstance(entry.target, Variant) else None
 
 
-def _registered(name: str) -> Entry | None:
-    """The dataset of that name, if a plugin here has one."""
-    return plugins.load().registry.find("dataset", name) if name else None
+def _registered(config: ModelConfig) -> Entry | None:
+    """The dataset that it was trained on, if a plugin here has it; a folder of its name is another."""
+    name = config.training.get("data")
+    return plugins.load().registry.find("dataset", name) if isinstance(name, str) else None
 
 
 def _dataset(config: ModelConfig) -> str:

@@ -30,6 +30,14 @@ def parse_repo(text: str) -> tuple[str, str | None]:
     return repo, revision or None
 
 
+def check_client() -> None:
+    """Raises UsageError if the client's variables are such that it cannot even be imported."""
+    try:
+        import huggingface_hub.constants  # noqa: F401
+    except ValueError as error:
+        raise UsageError(f"HF_ENDPOINT, or another variable of the Hub's client, is no address: {error}") from error
+
+
 @contextlib.contextmanager
 def talking(repo: str | None = None, revision: str | None = None) -> Iterator[None]:
     """What the Hub or the way to it answers in the block, as errors that say what to do.
@@ -40,15 +48,12 @@ def talking(repo: str | None = None, revision: str | None = None) -> Iterator[No
 
     Raises:
         HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
-        UsageError: A name that it would never accept.
+        UsageError: A name that it would never accept, or as :func:`check_client`.
     """
-    try:
-        # The first tells, by failing, what is wrong with the client's variables; the other is of whichever library it speaks
-        # HTTP by: httpx, or httpx2.
-        import huggingface_hub.constants  # noqa: F401
-        from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
-    except ValueError as error:
-        raise UsageError(f"HF_ENDPOINT, or another variable of the Hub's client, is no address: {error}") from error
+    check_client()
+    # Of whichever library it speaks HTTP by: httpx, or httpx2.
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
     try:
         yield
     except GanzooError:
@@ -114,11 +119,17 @@ def _explain(error: BaseException, repo: str | None, revision: str | None) -> Ga
 def check_downloads(repo: str, folder: Path, *, offline: bool = False) -> None:
     """Compare each file of a downloaded snapshot with the hash that the Hub gave for it; remove those that differ.
 
+    Args:
+        repo: Whose snapshot.
+        folder: Where the cache has it.
+        offline: Do not ask the Hub for hashes that the cache does not know. They are not missed either if it does not answer:
+            the client itself goes by sizes.
+
     Raises:
         HubError: One differed.
     """
     damaged, unlinked = [], []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else ():
         # The cache keeps a file under its hash: SHA-256 for large files, git's SHA-1 for small ones.
         blob = path.resolve()
         if not re.fullmatch(HASH, blob.name):
@@ -129,10 +140,11 @@ def check_downloads(repo: str, folder: Path, *, offline: bool = False) -> None:
             damaged.append(path.name)
     if unlinked and not offline:
         # Where there are no links, it keeps them under their names.
-        for path, told in _hashes(repo, folder.name, unlinked):
-            if _hash(path, len(told)) != told:
-                path.unlink()
-                damaged.append(path.name)
+        with contextlib.suppress(HubError):
+            for path, told in _hashes(repo, folder.name, unlinked):
+                if _hash(path, len(told)) != told:
+                    path.unlink()
+                    damaged.append(path.name)
     if damaged:
         names = " and ".join(damaged)
         raise HubError(f"{names} of {repo} came damaged, and left the cache of downloads again", hint="try again")

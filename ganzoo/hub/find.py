@@ -77,11 +77,11 @@ def find(
 
 def download(text: str, files: Collection[str], *, local_files_only: bool = False) -> Path:
     """The snapshot of a repository in the Hub's cache, with those of ``files`` that it has. Raises UsageError, HubError."""
-    from huggingface_hub import snapshot_download
-
     repo, revision = parse_repo(text)
     with unless_it_fails(text):
         with talking(repo, revision):
+            from huggingface_hub import snapshot_download
+
             # Unless a pattern has a letter that is special to it, it is a name at the top of the repository.
             folder = Path(
                 snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=local_files_only)
@@ -101,11 +101,14 @@ def unless_it_fails(source: str | Path) -> Iterator[None]:
 
     Args:
         source: What is found in the block; of what is no repository there is nothing to keep.
+
+    Raises:
+        UsageError: A revision that is none.
     """
-    repo, _, revision = str(source).partition("@")
-    if not REPO.fullmatch(repo) or isinstance(source, Path) or _exists(str(source)):
+    if not REPO.fullmatch(str(source).partition("@")[0]) or isinstance(source, Path) or _exists(str(source)):
         yield
         return
+    repo, revision = parse_repo(str(source))
     with talking(repo):
         from huggingface_hub import constants
         from huggingface_hub.file_download import repo_folder_name
@@ -115,7 +118,7 @@ def unless_it_fails(source: str | Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if before is not None:
+        if before is not None and not (branch.is_file() and branch.read_bytes() == before):
             with replace_file(branch) as beside:
                 beside.write_bytes(before)
         raise

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import UnknownNameError
-from ganzoo.hub.card import SCORES, TAG, VARIANT_TAG, is_score
+from ganzoo.hub.card import DATA_TAG, SCORES, TAG, VARIANT_TAG, is_score
 from ganzoo.hub.client import talking
 from ganzoo.variant import Json
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-DATASET_TAG = "dataset:"
-"""What the Hub's own tags for a card's ``datasets`` begin with."""
 LOWER_IS_BETTER = ("fd", "kid", "rfd", "fd_train", "class_distance", "copying")
 
 
@@ -58,7 +56,7 @@ def search(
     """
     if score not in SCORES:
         raise UnknownNameError("score", score, SCORES)
-    tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATASET_TAG + data] if data else [])]
+    tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATA_TAG + data] if data else [])]
     with talking():
         from huggingface_hub import HfApi
 
@@ -79,7 +77,7 @@ def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:
     def tagged(prefix: str) -> str:
         return next((tag.removeprefix(prefix) for tag in model.tags or () if tag.startswith(prefix)), "")
 
-    told = (model.id, tagged(VARIANT_TAG), tagged(DATASET_TAG))
+    told = (model.id, tagged(VARIANT_TAG), tagged(DATA_TAG))
     counts = (model.downloads or 0, model.likes or 0)
     scored = [m for m in _metrics(model.model_index) if m.get("type") == score and is_score(m.get("value"))]
     for metric in scored:

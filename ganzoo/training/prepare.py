@@ -18,6 +18,7 @@ from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
 from ganzoo.factory import build_networks, count_parameters
+from ganzoo.hub.client import check_client
 from ganzoo.interfaces import Generator, Trainer
 from ganzoo.model_folder import FORMAT, ModelConfig, make_config
 from ganzoo.pretrained import tensors_of
@@ -99,6 +100,7 @@ def prepare(
     if os.environ.get("RANK", "0") == "0":
         check_folder(Path(out) if out is not None else RUNS / "new")
         check_trackers(log)
+        check_client()  # which writes the card's metadata
     processes = join(device)
     if config.loop.batch_size % processes.count:
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")

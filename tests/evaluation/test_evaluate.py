@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,11 +72,22 @@ def test_a_generator_in_memory_is_scored_like_its_folder(run):
 
 
 def test_whether_real_samples_were_held_out_is_known(run, tmp_path):
-    assert evaluate(run.folder, samples=300, measures="kid").held_out is False
-    np.savez(tmp_path / "some.npz", arr_0=fashion_mnist_10k().samples[:300].permute(0, 2, 3, 1).numpy())
-    assert evaluate(tmp_path / "some.npz", data="fashion-mnist-10k", measures="kid").held_out is None
+    folder = shutil.copytree(run.folder / "model", tmp_path / "model")
+    assert evaluate(folder, samples=300, measures="kid").held_out is False
+    some, bare = tmp_path / "some.npz", tmp_path / "bare.npz"
+    np.savez(some, arr_0=fashion_mnist_10k().samples[:300].permute(0, 2, 3, 1).numpy())
+    np.savez(bare, arr_0=fashion_mnist_10k().samples.squeeze(1).numpy())
+    assert evaluate(some, data="fashion-mnist-10k", measures="kid").held_out is None
+    for measures in ("kid", ("kid", "copying")):
+
+        def held_out(source, data, train=None, measures=measures):
+            return evaluate(source, data=str(data), train=train, samples=300, measures=measures).held_out
+
+        assert held_out(some, "fashion-mnist-10k", "fashion-mnist-10k") is False
+        assert held_out(folder, "fashion-mnist-10k", str(some)) is False, "its own hash is believed first"
+        assert held_out(folder, bare) is not True, "the same pictures, without their labels"
     with pytest.raises(UsageError, match=r"rfd need real samples.*--data HELD-OUT --train DATA"):
-        evaluate(run.folder, samples=300, measures="rfd")
+        evaluate(folder, samples=300, measures="rfd")
 
 
 def test_scores_of_different_protocols_are_not_compared(run):
@@ -170,7 +182,7 @@ def test_a_folder_that_has_a_datasets_name_is_not_taken_for_it(tmp_path, monkeyp
     assert config["training"]["data"] == "./fashion-mnist-10k"
     again = evaluate(run.folder, data="./fashion-mnist-10k", samples=300, measures="kid")
     assert again.held_out is False
-    assert evaluate(run.folder, data="fashion-mnist-10k", samples=300, measures="kid").held_out is True
+    assert evaluate(run.folder, data="fashion-mnist-10k", samples=300, measures="kid").held_out is None, "who knows"
     # Whatever the folder says of its name, its hash says that it is not what is called so.
     config["training"]["data"] = "fashion-mnist-10k"
     (run.folder / "model" / "config.json").write_text(json.dumps(config))
@@ -194,8 +206,6 @@ def test_training_data_that_is_not_needed_is_not_opened(run, monkeypatch):
 
 
 def test_what_cannot_be_measured_is_told_and_what_cannot_be_written_costs_nothing(run, tmp_path):
-    import shutil
-
     folder = shutil.copytree(run.folder / "model", tmp_path / "model")
     (folder / "metrics.json").unlink(missing_ok=True)
     (folder / "metrics.json").mkdir()

@@ -80,27 +80,50 @@ def test_a_score_from_training_is_no_score_but_is_said(model):
     assert "not been scored against held-out data; while it trained, its fd to training samples was 16.46." in text
 
 
+def test_what_is_left_out_is_told_by_the_largest_sample_of_held_out_data(model):
+    trained_on = read_config(model).training["dataset"]["sha256"]
+    rows = [
+        {"scores": {"recall": recall}, "protocol": {**PROTOCOL, "n_real": n_real, "data_sha256": sha256}}
+        for recall, n_real, sha256 in ((0.9, 60_000, trained_on), (0.8, 300, "cd" * 32), (0.6, 10_000, "cd" * 32))
+    ]
+    for order in (rows, rows[::-1]):
+        write_json(model / "metrics.json", order)
+        assert "part of the data: 40% of real samples" in card(model, "x")
+        assert "against 10,000 of fashion-mnist-10k, features of fashion-mnist-cnn)" in card(model, "x")
+    write_json(model / "metrics.json", rows[:1])
+    assert "part of the data, and" in card(model, "x")
+
+
 def test_weights_that_were_not_averaged_are_not_said_to_be(model):
     assert "average over training (EMA" in card(model, "alice/clothes")
     written = read_json(model / "config.json")
     written["training"]["loop"]["ema_images"] = 0
     write_json(model / "config.json", written)
     text = card(model, "alice/clothes")
-    assert "not an average" in text
+    assert "in the end, not an average" in text
     assert "EMA" not in text
+    written["training"]["scored"] = {"by": "fd", "score": 16.4567, "images": 64}
+    write_json(model / "config.json", written)
+    assert "had after 64 images, not an average" in card(model, "alice/clothes")
 
 
 def test_a_revision_is_in_the_snippet_and_not_in_the_title(model):
     text = card(model, "alice/clothes@try-2")
     assert 'ganzoo.load("alice/clothes@try-2")' in text
-    assert "# clothes\n" in text
+    for name in ("alice/clothes@try-2", "alice/clothes@feature/x", "runs/clothes/", "clothes"):
+        assert "\n# clothes\n" in card(model, name)
 
 
-def test_only_a_dataset_of_a_known_name_is_in_the_metadata(model):
+@pytest.mark.parametrize("name", ["squad", "fashion-mnist-10k"])
+def test_a_folder_is_no_dataset_whatever_it_is_called(model, name):
     written = read_json(model / "config.json")
-    written["training"]["dataset"]["name"] = "squad"
+    written["training"]["dataset"]["name"] = name
+    written["training"]["data"] = f"./{name}"
     write_json(model / "config.json", written)
-    assert "datasets" not in metadata(card(model, "alice/clothes"))
+    text = card(model, "alice/clothes")
+    assert "datasets" not in metadata(text)
+    assert f"data:{name}" in metadata(text)["tags"]
+    assert "Xiao" not in text
 
 
 def test_a_licence_is_kept(model):

@@ -161,7 +161,7 @@ def test_an_update_that_is_no_model_leaves_the_version_that_is_there(pushed):
     before = load().sample(seeds=[5])
     repo = pushed.repos["alice/clothes"]
     repo.commit("main", {**repo.commits[repo.branches["main"]], "config.json": Blob(b"{}", large=False)}, "broken")
-    for call in (load, lambda: pull("alice/clothes")):
+    for call in (load, lambda: pull("alice/clothes"), lambda: ganzoo.evaluate("alice/clothes")):
         with pytest.raises(ModelError):
             call()
     assert torch.equal(ganzoo.load("alice/clothes", local_files_only=True).sample(seeds=[5]), before)
@@ -209,12 +209,37 @@ def test_what_cannot_be_written_back_is_on_the_hub_all_the_same(hub, model):
     assert load() is not None
 
 
-def test_an_endpoint_that_is_no_address(model):
+@pytest.mark.parametrize("words", ["search", "card {model}", "evaluate a/b", "train mlp --images 64 --out {model}/run"])
+def test_an_endpoint_that_is_no_address(model, words):
     env = {**os.environ, "HF_ENDPOINT": "http://[bad"}
-    done = subprocess.run([sys.executable, "-m", "ganzoo", "search"], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode in (1, 2)
+    command = [sys.executable, "-m", "ganzoo", *words.format(model=model).split()]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
     assert "internal error" not in done.stderr
     assert "HF_ENDPOINT" in done.stderr
+    assert not (model / "run").exists(), "nothing was trained in vain"
+
+
+def test_a_name_with_a_path_in_it_touches_nothing(hub, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("secret")
+    key.chmod(0o600)
+    before = key.stat()
+    for revision in (key, f"../../../../{key}"):
+        with pytest.raises(UsageError, match="names no repository"):
+            ganzoo.load(f"user/repo@{revision}")
+    after = key.stat()
+    assert (after.st_mode, after.st_ino, after.st_mtime_ns) == (before.st_mode, before.st_ino, before.st_mtime_ns)
+
+
+def test_what_is_in_the_cache_is_loaded_where_nobody_answers(pushed, monkeypatch):
+    from huggingface_hub import file_download
+
+    monkeypatch.setattr(file_download, "are_symlinks_supported", lambda folder=None: False)
+    before = load().sample(seeds=[5])
+    (pull("alice/clothes") / "sub").mkdir()
+    pushed.faults = Faults(status=500, where="/paths-info/")
+    assert torch.equal(load().sample(seeds=[5]), before)
 
 
 def test_a_slow_hub(pushed, model):
