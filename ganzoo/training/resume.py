@@ -53,7 +53,10 @@ def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
     snapshot = Checkpoints(path / CHECKPOINTS).load(lambda text: watcher.noticed(f"{text}; it is passed over"))
     step, images = (snapshot.step, snapshot.images) if snapshot else (0, 0)
     decisions = tuple(Journal(path / JOURNAL, watcher.noticed).after(step)) if config.budget.seconds else ()
-    scores = read_scores(path, images) if _same_judge(folder.previous, prepared) else []
+    same = _same_judge(folder.previous, prepared)
+    if not same and folder.previous.get("scoring"):
+        watcher.noticed("this run was scored by another judge before: its scores begin anew")
+    scores = read_scores(path, images) if same else []
     enough = prepared.scoring is not None and prepared.scoring.reached(scores)
     done = None
     if snapshot and (enough or config.budget.progress(snapshot.seconds, snapshot.images) >= 1):

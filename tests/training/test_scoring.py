@@ -139,6 +139,25 @@ def test_the_best_checkpoint_and_all_scores_outlive_going_on_without_any(tmp_pat
     assert (scored(tmp_path)["score"], scored(tmp_path)["images"]) == (1.0, 64)
 
 
+def test_another_judge_begins_anew_and_says_so(tmp_path):
+    class Other(Told):
+        def describe(self):
+            return {"by": "whim", "features": "none"}
+
+    class Listening(Silent):
+        def __init__(self):
+            self.heard = []
+
+        def noticed(self, text):
+            self.heard.append(text)
+
+    train(tmp_path, Scoring(Told(1.0, 2.0), every=64), images=128)
+    watcher = Listening()
+    train(tmp_path, Scoring(Other(6.0, 5.0, 4.0), every=64), images=256, watcher=watcher)
+    assert [row["fd"] for row in read_scores(tmp_path)] == [6.0, 5.0, 4.0]
+    assert "this run was scored by another judge before: its scores begin anew" in watcher.heard
+
+
 def test_a_score_that_the_judge_does_not_give_is_refused_before_training(tmp_path):
     with pytest.raises(UnknownNameError, match="score 'fed'"):
         train(tmp_path / "run", Scoring(Brightness(), every=64, by="fed"))
