@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ganzoo.comparison import Contender, by_contender, compare, interval
+from ganzoo.comparison import by_contender, compare, interval
 from ganzoo.training.config import Budget, parse_duration
 
 EVERYBODY = ("mlp", "mlp@paper", "mlp@keras", "dcgan", "dcgan@paper", "wgan-gp", "wgan-gp@paper")
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/quality"))
     arguments = parser.parse_args()
     results = compare(
-        [Contender.parse(name) for name in arguments.names],
+        arguments.names,
         out=arguments.out / f"{arguments.budget:.0f}s",
         budget=Budget(seconds=arguments.budget),
         data="fashion-mnist",
@@ -37,7 +37,8 @@ def main() -> None:
         seeds=arguments.seeds,
         beginning=lambda contender, seed: print(f"{contender}, seed {seed}", file=sys.stderr),
     )
-    print(f"After {arguments.budget:.0f} seconds, {arguments.seeds} seeds: mean ± half of the 95 % confidence interval.\n")
+    spread = f"{arguments.seeds} seeds: mean ± half of the 95 % confidence interval" if arguments.seeds > 1 else "one seed"
+    print(f"After {arguments.budget:.0f} seconds, {spread}.\n")
     print(f"| | pictures shown | {' | '.join(COLUMNS)} |\n|---|{'---|' * (len(COLUMNS) + 1)}")
     for name, rows in by_contender(results).items():
         cells = [f"{sum(r.images for r in rows) / len(rows):,.0f}"]

@@ -13,7 +13,9 @@ from pathlib import Path
 from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.store import Store
+from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import SAMPLES, evaluate, rehearse
+from ganzoo.evaluation.features import Progress
 from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import replace_file
 from ganzoo.model_folder import read_config
@@ -31,33 +33,11 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Contender:
-    """What is compared.
-
-    Attributes:
-        variant: Its name.
-        preset: One of its presets.
-    """
-
-    variant: str
-    preset: str = "default"
-
-    @classmethod
-    def parse(cls, text: str) -> Contender:
-        """``dcgan``, or ``dcgan@paper``."""
-        variant, _, preset = text.partition("@")
-        return cls(variant, preset or "default")
-
-    def __str__(self) -> str:
-        return self.variant if self.preset == "default" else f"{self.variant}@{self.preset}"
-
-
-@dataclass(frozen=True)
 class Result:
     """One run and its scores.
 
     Attributes:
-        contender: As it is written.
+        contender: ``dcgan``, or ``dcgan@paper``.
         seed: Of the run.
         images, seconds: What it took.
         asked: What it was trained and scored with.
@@ -74,7 +54,7 @@ class Result:
 
 
 def compare(
-    contenders: Sequence[Contender],
+    contenders: Sequence[str],
     *,
     out: Path,
     budget: Budget,
@@ -85,15 +65,17 @@ def compare(
     samples: int = SAMPLES,
     seeds: int = 3,
     device: str = "auto",
-    beginning: Callable[[Contender, int], None] = lambda contender, seed: None,
+    beginning: Callable[[str, int], None] = lambda contender, seed: None,
     watching: Callable[[], AbstractContextManager[Watcher | None]] = nullcontext,
+    judging: Callable[[], AbstractContextManager[Progress | None]] = nullcontext,
+    scored: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Train every contender from every seed, one after another, and score what comes out.
 
     It may be stopped at any time: the same call goes on, in the very run in which it stopped.
 
     Args:
-        contenders: Who takes part; each has a folder in ``out``, with a run for each seed.
+        contenders: Who takes part: variants, or ``variant@preset``. Each has a folder in ``out``, with a run for each seed.
         out: A folder, which also gets the results, a line of JSON each, and a plot of them.
         budget: That of every single run; without one, each has that of its preset.
         data, resolution, device: As for :func:`ganzoo.train`.
@@ -101,14 +83,19 @@ def compare(
         seeds: How many; they are 0, 1, 2 …
         beginning: Told of each run before it.
         watching: Makes who follows a run.
+        judging: Makes who is told how far a run's scoring is.
+        scored: Told of each result.
 
     Raises:
-        UsageError, DataError, PluginError, TrainingError: As for both of these.
+        UsageError, DataError, PluginError, TrainingError: As for both of these; a name that is given twice.
         KeyboardInterrupt: A run was asked to stop, and did. What is done is kept.
     """
     registry = plugins.load().registry
     for contender in contenders:
-        resolve(registry, contender.variant, preset=contender.preset)
+        resolve(registry, contender)
+    contenders = [name.removesuffix("@default") for name in contenders]
+    if twice := [name for name in contenders if contenders.count(name) > 1]:
+        raise UsageError(f"{twice[0]} is given twice")
     # What cannot be read or scored should be known before hours of training.
     store = open_data(data, registry=registry, resolution=resolution)
     shape, known = store.sample_shape, data if isinstance(store, Store) else None
@@ -124,40 +111,44 @@ def compare(
             try:
                 with watching() as watcher:
                     run = train(
-                        contender.variant,
-                        preset=contender.preset,
+                        contender,
                         data=data,
                         resolution=resolution,
                         budget_seconds=budget.seconds,
                         images=budget.images,
                         seed=seed,
                         device=device,
-                        out=out / str(contender) / f"seed-{seed}",
+                        out=out / contender / f"seed-{seed}",
                         watcher=watcher,
                     )
             except OtherRunError as error:
-                raise OtherRunError(error.message, hint="compare in another folder: --out DIR") from None
+                raise OtherRunError(
+                    error.message, hint="go on with the budget that it had, or compare in another folder: --out DIR"
+                ) from None
             if run.interrupted:
                 raise KeyboardInterrupt
             weights = read_config(run.folder / "model").networks["generator"].sha256
             this: dict[str, Json] = {**asked, "weights_sha256": weights}
-            same = [r for r in kept if (r.contender, r.seed) == (str(contender), seed)]
+            same = [r for r in kept if (r.contender, r.seed) == (contender, seed)]
             result = next((r for r in same if r.images == run.images and r.asked == this), None)
             if result is None:
-                scores = evaluate(
-                    run.folder,
-                    data=real or data,
-                    train=known,
-                    extractor=extractor,
-                    samples=samples,
-                    device=choose_device(device),
-                )
+                with judging() as progress:
+                    scores = evaluate(
+                        run.folder,
+                        data=real or data,
+                        train=known,
+                        extractor=extractor,
+                        samples=samples,
+                        device=choose_device(device),
+                        progress=progress,
+                    )
                 told = scores.to_json()
-                row = (str(contender), seed, run.images, round(run.seconds, 1), this, told["scores"], told["protocol"])
+                row = (contender, seed, run.images, round(run.seconds, 1), this, told["scores"], told["protocol"])
                 result = Result(*row)
                 kept = [*(r for r in kept if r not in same), result]
                 _write_results(out, kept)
             results.append(result)
+            scored(result)
     for result in results:
         require_same(results[0].protocol, result.protocol)
     draw_dots(out / PLOT, {name: [r.scores["fd"] for r in rows] for name, rows in by_contender(results).items()}, y="fd")

@@ -127,9 +127,7 @@ def find(source: str | Path) -> Path:
         if (folder / CONFIG).is_file() and (folder / weights_file("generator")).is_file():
             return folder
     if not path.is_dir():
-        raise ModelError(
-            f"no model folder {str(source)!r}", hint="make one: ganzoo train NAME, then load the folder that it names"
-        )
+        raise ModelError(f"no model folder {str(source)!r}", hint="make one: ganzoo train NAME tells where it is")
     if (path / "metrics.jsonl").is_file():
         raise ModelError(f"the run {str(source)!r} has no model: it is still going on, or did not finish")
     raise ModelError(f"{str(source)!r} is not a model folder: it lacks {CONFIG} or {weights_file('generator')}")

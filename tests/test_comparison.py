@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from ganzoo.comparison import Contender, compare, interval, read_results
-from ganzoo.errors import UnknownNameError
+from ganzoo.comparison import compare, interval, read_results
+from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.training.config import Budget
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
@@ -20,16 +20,8 @@ def test_an_interval_is_students():
     assert interval([5.0]) == (5.0, math.inf)
 
 
-def test_contenders_are_written_as_they_are_read():
-    assert [str(Contender.parse(text)) for text in ("dcgan", "dcgan@paper", "dcgan@default")] == [
-        "dcgan",
-        "dcgan@paper",
-        "dcgan",
-    ]
-
-
 def test_a_comparison_goes_on_where_it_was_and_grows(tmp_path):
-    contenders = [Contender("mlp"), Contender("mlp", "keras")]
+    contenders = ["mlp@default", "mlp@keras"]
     begun = []
 
     def run(seeds):
@@ -41,7 +33,7 @@ def test_a_comparison_goes_on_where_it_was_and_grows(tmp_path):
             samples=300,
             seeds=seeds,
             device="cpu",
-            beginning=lambda contender, seed: begun.append((str(contender), seed)),
+            beginning=lambda contender, seed: begun.append((contender, seed)),
         )
 
     first = run(1)
@@ -58,9 +50,11 @@ def test_a_comparison_goes_on_where_it_was_and_grows(tmp_path):
 
 def test_wrong_names_are_told_before_anything_is_trained(tmp_path):
     with pytest.raises(UnknownNameError, match="papier"):
-        compare([Contender("mlp"), Contender("mlp", "papier")], out=tmp_path / "out", budget=Budget(images=64))
+        compare(["mlp", "mlp@papier"], out=tmp_path / "out", budget=Budget(images=64))
     with pytest.raises(UnknownNameError, match="fashion-mnst"):
-        compare([Contender("mlp")], out=tmp_path / "out", budget=Budget(images=64), real="fashion-mnst")
+        compare(["mlp"], out=tmp_path / "out", budget=Budget(images=64), real="fashion-mnst")
+    with pytest.raises(UsageError, match="mlp is given twice"):
+        compare(["mlp", "mlp@default"], out=tmp_path / "out", budget=Budget(images=64))
     assert not (tmp_path / "out").exists()
 
 
@@ -71,10 +65,13 @@ def test_the_command(run_ganzoo, tmp_path):
     mlp, keras = result.stdout.splitlines()
     assert mlp.split()[:2] == ["mlp", "2"]
     assert "±" in keras
-    assert "300 samples of each against 300 of fashion-mnist-10k, by fashion-mnist-cnn" in result.stderr
+    assert "mlp@keras, seed 1: run 4 of 4" in result.stderr
+    assert "mlp@keras, seed 1: fd " in result.stderr
+    assert "name, seeds, images, fd, kid, precision, recall, coverage: 300 samples of each" in result.stderr
+    assert "of each against 300 of fashion-mnist-10k, by fashion-mnist-cnn" in result.stderr
     rows = json.loads(run_ganzoo(*words, "--json").stdout)
     assert [(row["contender"], row["seed"]) for row in rows] == [("mlp", 0), ("mlp@keras", 0), ("mlp", 1), ("mlp@keras", 1)]
     assert run_ganzoo("compare", "mlp", "mlp@default").returncode == 2
     fewer = run_ganzoo(*("320" if word == "640" else word for word in words))
     assert fewer.returncode == 2
-    assert "differs in images (640 there, 320 here); compare in another folder: --out DIR" in fewer.stderr
+    assert "differs in images (640 there, 320 here); go on with the budget that it had, or compare in another" in fewer.stderr

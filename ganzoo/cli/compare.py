@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import click
 
 from ganzoo.cli.output import json_option, out
-from ganzoo.errors import UsageError
 
 COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage")
 
@@ -55,18 +55,20 @@ def compare(
     from dataclasses import asdict
 
     from ganzoo import comparison
-    from ganzoo.cli.progress import watching
+    from ganzoo.cli.progress import counting, watching
     from ganzoo.training.config import Budget, parse_count, parse_duration
 
-    contenders = list(map(comparison.Contender.parse, names))
-    if len(set(contenders)) < len(contenders):
-        raise UsageError("a name is given twice")
+    begun = itertools.count(1)
 
-    def beginning(contender: comparison.Contender, seed: int) -> None:
-        out.say(f"{contender}, seed {seed} ({seed + 1} of {seeds})")
+    def beginning(contender: str, seed: int) -> None:
+        out.say(f"{contender}, seed {seed}: run {next(begun)} of {len(names) * seeds}")
+
+    def scored(result: comparison.Result) -> None:
+        shown = "  ".join(f"{name} {result.scores[name]:.3f}" for name in COLUMNS if name in result.scores)
+        out.say(f"{result.contender}, seed {result.seed}: {shown}")
 
     results = comparison.compare(
-        contenders,
+        names,
         out=folder,
         budget=Budget(parse_duration(budget) if budget else None, parse_count(images) if images else None),
         data=data,
@@ -78,6 +80,8 @@ def compare(
         device=device,
         beginning=beginning,
         watching=watching,
+        judging=lambda: counting("judging"),
+        scored=scored,
     )
     if as_json:
         out.json([asdict(result) for result in results])
@@ -96,8 +100,8 @@ def compare(
     out.table(("NAME", "SEEDS", "IMAGES", *map(str.upper, shown)), rows)
     protocol = results[0].protocol
     out.say(
-        f"{protocol['n_fake']:,} samples of each against {protocol['n_real']:,} of {protocol['data']}, by "
-        f"{protocol['extractor']}; every run and its scores: {folder}"
+        f"name, seeds, images, {', '.join(shown)}: {protocol['n_fake']:,} samples of each against {protocol['n_real']:,} of "
+        f"{protocol['data']}, by {protocol['extractor']}; every run and its scores: {folder}"
     )
 
 

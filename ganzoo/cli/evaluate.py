@@ -10,7 +10,7 @@ from ganzoo.cli.output import json_option, out
 
 EPILOG = """\b
 Examples:
-  ganzoo evaluate runs/dcgan-fashion-mnist --data fashion-mnist-10k
+  ganzoo evaluate dcgan-fashion-mnist --data fashion-mnist-10k
   ganzoo evaluate runs/dcgan-fashion-mnist --data fashion-mnist-10k --neighbours nearest.png
   ganzoo evaluate samples.npz --data ./photos --extractor inception --json
   ganzoo evaluate samples.npz --data 'torch/cifar10?split=test' --extractor timm:convnext_tiny --measures kid
@@ -43,7 +43,7 @@ of one protocol only. Needs: pip install 'ganzoo[evaluation]'
     metavar="NAME",
     help="Whose features: ganzoo list --kind extractors, or timm:NAME. Default: by the pictures' shape.",
 )
-@click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="How many to draw.")
+@click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="How many of each.")
 @click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
 @click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first of their seeds.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")

@@ -23,9 +23,14 @@ Examples:
 def info(name: str, as_json: bool) -> None:
     """Show what the variant NAME, or NAME@PRESET, is made of, every option with its value, and its presets."""
     from ganzoo import plugins
+    from ganzoo.errors import UsageError
     from ganzoo.factory import options_of, summaries_of
+    from ganzoo.hub.shipped import shipped_models
+    from ganzoo.model_folder import CARD
     from ganzoo.training.config import LoopSettings, resolve
 
+    if name in (shipped := shipped_models()):
+        raise UsageError(f"{name} is a trained model, not a variant", hint=f"its card is {shipped[name] / CARD}")
     registry = plugins.load().registry
     config = resolve(registry, name)
     entry, variant = config.entry, config.variant

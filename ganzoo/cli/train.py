@@ -55,7 +55,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.argument("variant", metavar="NAME")
 @click.option("--data", default="fashion-mnist-10k", show_default=True, help="What to train on; its forms are below.")
 @click.option("--resolution", type=int, metavar="N", help="Height and width of the pictures, if not the data's own.")
-@click.option("--preset", default="default", show_default=True, help="One of its presets; NAME@PRESET says it too.")
+@click.option("--preset", show_default="default", help="One of its presets; NAME@PRESET says it too.")
 @click.option("--budget", metavar="TIME", help="Time to train: 90s, 4m, 1h30m.")
 @click.option("--images", metavar="N", help="Images to train: 500k, 2M. With --budget too, whichever is reached first.")
 @click.option("--loss", metavar="LOSS", help="Another loss; see: ganzoo list --kind losses.")
@@ -93,7 +93,7 @@ def train(
     variant: str,
     data: str,
     resolution: int | None,
-    preset: str,
+    preset: str | None,
     budget: str | None,
     images: str | None,
     loss: str | None,

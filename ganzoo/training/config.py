@@ -122,7 +122,7 @@ def resolve(
     registry: Registry,
     variant: str,
     *,
-    preset: str = "default",
+    preset: str | None = None,
     options: Mapping[str, Json] | None = None,
     data: str = "fashion-mnist-10k",
     resolution: int | None = None,
@@ -137,7 +137,7 @@ def resolve(
     Args:
         registry: Where names are looked up.
         variant: The variant's name, or ``name@preset``.
-        preset: One of its presets.
+        preset: One of its presets; ``default`` if neither says one.
         options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
@@ -154,9 +154,9 @@ def resolve(
         raise UsageError(f"a seed is a number from 0 to 2^63 - 1, got {seed}")
     _check_budget(budget_seconds, budget_images)
     variant, at, named = variant.partition("@")
-    if at and preset not in ("default", named):
+    if at and preset not in (None, named):
         raise UsageError(f"{variant}@{named} and the preset {preset} are two presets")
-    preset = named if at else preset
+    preset = named if at else preset or "default"
     entry = registry.get("variant", variant)
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:

@@ -63,7 +63,7 @@ def train(
     *,
     data: str = "fashion-mnist-10k",
     resolution: int | None = None,
-    preset: str = "default",
+    preset: str | None = None,
     options: Mapping[str, Json] | None = None,
     budget_seconds: float | None = None,
     images: int | None = None,
@@ -86,7 +86,7 @@ def train(
         variant: A name from ``ganzoo list``, or ``name@preset``.
         data: A registered dataset, a folder or zip of pictures, an IDX, NPY or NPZ file, or a dataset name of timm's.
         resolution: Height and width of pictures, where it should differ from the data's.
-        preset: One of the variant's presets.
+        preset: One of the variant's presets; ``default`` if neither says one.
         options: What ``-o`` takes on the command line, e.g. ``{"batch_size": 128, "generator.width": 64}``.
         budget_seconds: Seconds to train.
         images: Images to train; with both, whichever comes first; with neither, the preset's.
@@ -140,7 +140,8 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
     """
     processes = prepared.processes
     watcher = watcher if watcher and processes.is_main else Silent()
-    name = f"{prepared.config.variant.name}-{prepared.store.name}"
+    config = prepared.config
+    name = "-".join([config.variant.name, *([] if config.preset == "default" else [config.preset]), prepared.store.name])
     with stop_signals() as stop, contextlib.ExitStack() as held:
         folder = None
         if processes.is_main:

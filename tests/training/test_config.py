@@ -90,8 +90,9 @@ def test_a_preset_that_is_not_there():
 def test_a_preset_may_follow_the_name():
     assert config(variant="mlp@paper") == config(variant="mlp", preset="paper")
     assert config(variant="mlp@paper", preset="paper").preset == "paper"
-    with pytest.raises(UsageError, match="two presets"):
-        config(variant="mlp@default", preset="paper")
+    for name, preset in (("mlp@default", "paper"), ("mlp@paper", "default")):
+        with pytest.raises(UsageError, match="two presets"):
+            config(variant=name, preset=preset)
 
 
 def test_counts_as_users_write_them():

@@ -113,6 +113,7 @@ def test_runs_without_a_name_get_one_each_and_the_same_run_its_own(tmp_path, mon
     names = [run.folder.name.removeprefix("dcgan-fashion-mnist-10k") for run in runs]
     assert names == ["", "-2", "", "-3", "-2"]
     assert [run.resumed for run in runs] == [0, 0, 64, 0, 64]
+    assert train(None, preset="paper").folder.name == "dcgan-paper-fashion-mnist-10k"
 
 
 def test_a_watcher_is_told(tmp_path):
