@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from ganzoo import model_folder, plugins
 from ganzoo.errors import UsageError
 from ganzoo.files import replace_file
-from ganzoo.hub.client import check_client
+from ganzoo.hub.client import REPO, check_client
 from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
 from ganzoo.registry import Entry
 from ganzoo.variant import Json, Variant
@@ -130,7 +130,9 @@ def _what(config: ModelConfig) -> str:
 
 
 def _title(name: str) -> str:
-    return name.partition("@")[0].rstrip("/").rpartition("/")[2] or name
+    repo = name.partition("@")[0]
+    # A path may have an @ in it, and a revision a slash.
+    return (repo if REPO.fullmatch(repo) else name).rstrip("/").rpartition("/")[2] or name
 
 
 def _weights(config: ModelConfig) -> str:

@@ -112,6 +112,7 @@ def test_a_revision_is_in_the_snippet_and_not_in_the_title(model):
     assert 'ganzoo.load("alice/clothes@try-2")' in text
     for name in ("alice/clothes@try-2", "alice/clothes@feature/x", "runs/clothes/", "clothes"):
         assert "\n# clothes\n" in card(model, name)
+    assert "\n# seed-0\n" in card(model, "runs/compare/mlp@keras/seed-0")
 
 
 @pytest.mark.parametrize("name", ["squad", "fashion-mnist-10k"])
