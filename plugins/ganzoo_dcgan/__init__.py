@@ -21,10 +21,11 @@ VARIANT = Variant(
             options={
                 "generator.latent_dim": 64,
                 "generator.width": 32,
+                "generator.blocks": 1,
                 "discriminator.width": 32,
-                "lr": 1e-3,
+                "lr": 2e-3,
                 "betas": [0.0, 0.99],
-                "batch_size": 32,
+                "batch_size": 64,
                 "images": 400_000,
                 "ema_images": 100_000,
             },

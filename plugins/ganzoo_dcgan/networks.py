@@ -9,13 +9,16 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
 KernelSize = Annotated[int, Field(ge=3, le=9)]
 Norm = Literal["batch", "none"]
+
+SMALL = 8
+"""Maps of so many pixels a side are cheap to work on: what a picture shows is laid out there."""
 
 
 class DCGANGenerator(Generator):
@@ -26,7 +29,8 @@ class DCGANGenerator(Generator):
         value_range: Of the samples; pictures are bounded.
         latent_dim: Length of a latent.
         width: Channels at half the resolution; twice as many at each halving below, to 8 times at most.
-        kernel_size: Of every convolution, 3 to 9.
+        kernel_size: Of every convolution that doubles, 3 to 9.
+        blocks: Residual blocks at each size of 8 pixels or less; the paper has none.
         norm: Batch norm after all layers but the last, or none.
         output: ``tanh`` to [-1, 1], or ``sigmoid`` to [0, 1], then moved to [-1, 1].
         init_std: Draw weights from N(0, this), as the paper does, instead of torch's initialisation.
@@ -40,6 +44,7 @@ class DCGANGenerator(Generator):
         latent_dim: PositiveInt = 100,
         width: PositiveInt = 64,
         kernel_size: KernelSize = 4,
+        blocks: NonNegativeInt = 0,
         norm: Norm = "batch",
         output: Literal["tanh", "sigmoid"] = "tanh",
         init_std: PositiveFloat | None = None,
@@ -51,12 +56,12 @@ class DCGANGenerator(Generator):
         widths = [*channels(width, len(sizes) - 1)[::-1], sample_shape[0]]
         self.base = sizes[0]
         self.project = nn.Linear(latent_dim, widths[0] * self.base**2, bias=norm == "none")
-        layers: list[nn.Module] = _activation(widths[0], norm)
-        for number, size in enumerate(sizes[1:]):
-            before, after = widths[number], widths[number + 1]
-            last = number == len(sizes) - 2
-            layers.append(Double(before, after, kernel_size, size, bias=last or norm == "none"))
-            layers += [] if last else _activation(after, norm)
+        layers: list[nn.Module] = []
+        for (size, doubled), (before, after) in zip(itertools.pairwise(sizes), itertools.pairwise(widths), strict=True):
+            if size <= SMALL:
+                layers += [Residual(before, norm) for _ in range(blocks)]
+            layers += _activation(before, norm)
+            layers.append(Double(before, after, kernel_size, doubled, bias=doubled == sizes[-1] or norm == "none"))
         self.layers = nn.Sequential(*layers)
         self.output = output
         if init_std is not None:
@@ -112,6 +117,21 @@ class DCGANDiscriminator(Discriminator):
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         logits: Tensor = self.head(self.layers((x + 1) / 2 if self.unit_range else x).permute(0, 2, 3, 1))
         return logits
+
+
+class Residual(nn.Module):
+    """Norm, ReLU and a 3x3 convolution, added to what came in: nothing at first, as its weights are 0 (He et al., 2016)."""
+
+    def __init__(self, width: int, norm: Norm) -> None:
+        super().__init__()
+        convolution = nn.Conv2d(width, width, 3, padding=1, bias=norm == "none")
+        for parameter in convolution.parameters():
+            nn.init.zeros_(parameter)
+        self.layers = nn.Sequential(*_activation(width, norm), convolution)
+
+    def forward(self, x: Tensor) -> Tensor:
+        added: Tensor = x + self.layers(x)
+        return added
 
 
 class Double(nn.ConvTranspose2d):

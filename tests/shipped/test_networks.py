@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from ganzoo_dcgan.networks import Residual
 
 from ganzoo import plugins
 from ganzoo.errors import UsageError
@@ -34,6 +35,18 @@ def test_shapes_ranges_and_gradients(variant, preset, channels, resolution):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_a_residual_block_adds_nothing_at_first(norm):
+    x = torch.randn(4, 6, 5, 5)
+    assert torch.equal(Residual(6, norm)(x), x)
+
+
+@pytest.mark.parametrize(("resolution", "widths"), [(28, [128, 128, 64, 64]), (64, [256, 256, 128, 128]), (6, [32, 32])])
+def test_residual_blocks_stand_where_maps_are_small(resolution, widths):
+    generator = build("dcgan", (1, resolution, resolution), **{"generator.blocks": 2})["generator"]
+    assert [m.layers[-1].out_channels for m in generator.modules() if isinstance(m, Residual)] == widths
 
 
 @pytest.mark.parametrize("resolution", range(6, 70, 3))

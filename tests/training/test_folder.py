@@ -52,7 +52,7 @@ def test_a_folder_that_holds_another_run_is_refused_with_what_differs(tmp_path):
     begin(tmp_path, config())
     (tmp_path / "notes.txt").touch()
     other = config(seed=7, options={"lr": 0.5})
-    differing = r"seed \(0 there, 7 here\).*lr \(0.001 there, 0.5 here\).*--fresh"
+    differing = r"seed \(0 there, 7 here\).*lr \([\d.]+ there, 0.5 here\).*--fresh"
     with pytest.raises(UsageError, match=differing), run_folder(tmp_path, "x", other):
         pass
     assert read_run(tmp_path)
