@@ -280,6 +280,9 @@ ATTACKS = {
     "a header of 600,000 tensors": many_tensors,
     "a wide network": arguments(hidden=[1 << 24, 1 << 24]),
     "a deep network": arguments(hidden=[1] * 100_000),
+    "a network of many blocks": with_config(
+        lambda config: config["networks"]["generator"].update(component="dcgan", arguments={"blocks": 1 << 24})
+    ),
     "an argument that is not there": arguments(command="rm -rf /"),
     "JSON of 100,000 brackets": replace("config.json", DEEP),
     "JSON of a megabyte and more": replace("config.json", b'{"format": 1, "x": "' + b"x" * (1 << 21) + b'"}'),

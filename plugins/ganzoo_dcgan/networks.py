@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganzoo import Discriminator, Generator, LogitHead, UsageError
 
 KernelSize = Annotated[int, Field(ge=3, le=9)]
+Blocks = Annotated[int, Field(ge=0, le=16)]
 Norm = Literal["batch", "none"]
 
 SMALL = 8
@@ -30,7 +31,7 @@ class DCGANGenerator(Generator):
         latent_dim: Length of a latent.
         width: Channels at half the resolution; twice as many at each halving below, to 8 times at most.
         kernel_size: Of every convolution that doubles, 3 to 9.
-        blocks: Residual blocks at each size of 8 pixels or less; the paper has none.
+        blocks: Residual blocks at each size of 8 pixels or less, 16 at most; the paper has none.
         norm: Batch norm after all layers but the last, or none.
         output: ``tanh`` to [-1, 1], or ``sigmoid`` to [0, 1], then moved to [-1, 1].
         init_std: Draw weights from N(0, this), as the paper does, instead of torch's initialisation.
@@ -44,7 +45,7 @@ class DCGANGenerator(Generator):
         latent_dim: PositiveInt = 100,
         width: PositiveInt = 64,
         kernel_size: KernelSize = 4,
-        blocks: NonNegativeInt = 0,
+        blocks: Blocks = 0,
         norm: Norm = "batch",
         output: Literal["tanh", "sigmoid"] = "tanh",
         init_std: PositiveFloat | None = None,

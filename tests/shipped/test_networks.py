@@ -137,6 +137,7 @@ def test_the_default_critic_judges_each_sample_by_itself(variant):
         ("dcgan", {"generator.width": -1}),
         ("dcgan", {"discriminator.norm": "layer"}),
         ("wgan-gp", {"generator.kernel_size": 2}),
+        ("dcgan", {"generator.blocks": 1 << 24}),
     ],
 )
 def test_arguments_are_refused_by_name(variant, options):
