@@ -6,7 +6,10 @@ without memory and compared with the file's header, then built and loaded strict
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn.modules import module as registration
 
 from ganzoo import __version__, plugins
 from ganzoo.errors import ModelError, PluginError, UsageError
@@ -25,6 +29,8 @@ from ganzoo.registry import Entry, Origin, Registry
 MAX_WORDS = 500
 MAX_HEADER = 1 << 22
 """Bytes of a weights file's header; it has about a hundred for each tensor."""
+MAX_PIECES = 20_000
+"""Modules, parameters and buffers of a network; timm's largest backbones have 3,000."""
 STORED = ("F64", "F32", "F16", "BF16")
 INTEGERS = ("I64", "I32", "I16", "I8", "U8", "BOOL")
 """The types that floating-point weights, and others, may be stored in, whatever a network computes in."""
@@ -89,7 +95,7 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
     part = _part(config, role, folder)
     path = folder / weights_file(role)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _bounded(path):
             described = _build(part, role, config)
         if role == "generator" and described.latent_shape != config.latent_shape:
             raise RuntimeError(f"its latents have shape {described.latent_shape}, {CONFIG} says {config.latent_shape}")
@@ -165,6 +171,30 @@ def _build(part: Part, role: str, config: ModelConfig) -> nn.Module:
         latent_shape=config.latent_shape,
     )
     return networks[role]
+
+
+@contextmanager
+def _bounded(path: Path) -> Iterator[None]:
+    """Let this thread build no network of more than MAX_PIECES: the millions that a file may name take long.
+
+    Raises:
+        ModelError: From within the network's constructor, as it adds one too many.
+    """
+    thread, pieces = threading.get_ident(), itertools.count(1)
+
+    def count(*added: object) -> None:
+        # The hooks are on all modules of the process; other threads build networks of their own.
+        if threading.get_ident() == thread and next(pieces) > MAX_PIECES:
+            raise ModelError(f"{path} cannot be loaded: its network has more than {MAX_PIECES:,} modules and tensors")
+
+    with ExitStack() as hooks:
+        for register in (
+            registration.register_module_module_registration_hook,
+            registration.register_module_parameter_registration_hook,
+            registration.register_module_buffer_registration_hook,
+        ):
+            hooks.callback(register(count).remove)
+        yield
 
 
 def _compare(path: Path, described: nn.Module) -> None:

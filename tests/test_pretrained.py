@@ -138,6 +138,42 @@ def test_a_damaged_configuration_is_one_clear_error(model, change):
         ganzoo.load(model)
 
 
+DEEP = """
+import ganzoo
+from torch import nn
+
+class Generator(ganzoo.Generator):
+    def __init__(self, *, sample_shape: tuple[int, ...], depth: int = 1):
+        super().__init__(latent_shape=(4,), sample_shape=sample_shape)
+        self.first = nn.Linear(4, 784)
+        self.layers = nn.ModuleList()
+        for _ in range(depth):
+            self.layers.append(nn.{layer})
+
+    def forward(self, z, labels=None):
+        return self.first(z).tanh().reshape(len(z), *self.sample_shape)
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("generator", "deep", Generator)
+    presets = {{name: ganzoo.Preset(summary=name) for name in ("default", "paper")}}
+    registry.add_variant(ganzoo.Variant(
+        name="deep", summary="s", paper="p", generator="deep", discriminator="mlp", loss="hinge", presets=presets
+    ))
+"""
+
+
+@pytest.mark.parametrize("layer", ["Linear(1, 1)", "ReLU()"])
+def test_a_file_cannot_have_a_plugin_build_layers_without_end(load_plugins, plugin_distribution, tmp_path, layer):
+    modules = {"deep.py": DEEP.format(layer=layer)}
+    load_plugins(plugin_distribution("deep-gans", entry_points={"deep": "deep"}, modules=modules))
+    model = ganzoo.train("deep", out=tmp_path / "run", images=8, options={"batch_size": 8}, device="cpu").folder / "model"
+    assert ganzoo.load(model).config.networks["generator"].arguments == {"depth": 1}
+    edit(model, lambda c: c["networks"]["generator"]["arguments"].update(depth=2**24))
+    with pytest.raises(ModelError, match="more than 20,000 modules and tensors"):
+        ganzoo.load(model)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\xff", "[" * 200_000, "9" * 10_000, '{"format": 1}'])
 def test_what_is_not_a_configuration(model, text):
     (model / "config.json").write_text(text, encoding="latin-1")
