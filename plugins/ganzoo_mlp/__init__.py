@@ -17,11 +17,12 @@ VARIANT = Variant(
             summary="the best found here for a few minutes on a processor",
             options={
                 "discriminator.hidden": [512, 512],
-                "lr": 5e-4,
+                "discriminator.activation": "silu",
+                "lr": 7e-4,
                 "betas": [0.0, 0.99],
-                "batch_size": 64,
-                "images": 1_000_000,
-                "ema_images": 100_000,
+                "batch_size": 128,
+                "images": 1_500_000,
+                "ema_images": 300_000,
             },
         ),
         "paper": Preset(
