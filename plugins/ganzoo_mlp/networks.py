@@ -77,8 +77,8 @@ class MLPDiscriminator(Discriminator):
     Args:
         sample_shape: Shape of one sample.
         hidden: Width of each hidden layer.
-        activation: ``leaky-relu`` (slope 0.2), ``relu``, or ``silu``, which is smooth: where a penalty is on the slope, it has one
-            that changes with the sample, and training is twice as fast.
+        activation: ``leaky-relu`` (slope 0.2), ``relu``, or ``silu``, which is smooth: a penalty on its slope says more, and
+            half the pictures do.
         unit_range: Move pictures from [-1, 1] to [0, 1] first, as networks trained on sigmoid outputs have them.
     """
 
