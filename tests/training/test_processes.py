@@ -132,8 +132,8 @@ def test_a_batch_must_be_shared_out_equally(tmp_path, monkeypatch):
     from ganzoo.training.prepare import prepare
 
     monkeypatch.setattr("ganzoo.training.prepare.join", lambda device: Processes(3, 0, torch.device("cpu")))
-    with pytest.raises(UsageError, match="batch_size=64 cannot be shared out equally to 3 processes"):
-        prepare(resolve(plugins.load().registry, "mlp"), out=tmp_path / "run")
+    with pytest.raises(UsageError, match="batch_size=32 cannot be shared out equally to 3 processes"):
+        prepare(resolve(plugins.load().registry, "mlp", options={"batch_size": 32}), out=tmp_path / "run")
 
 
 def test_a_devices_number_is_not_for_the_user_to_say(monkeypatch):
