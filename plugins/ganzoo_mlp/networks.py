@@ -77,8 +77,7 @@ class MLPDiscriminator(Discriminator):
     Args:
         sample_shape: Shape of one sample.
         hidden: Width of each hidden layer.
-        activation: ``leaky-relu`` (slope 0.2), ``relu``, or ``silu``, which is smooth: a penalty on its slope says more, and
-            half the pictures do.
+        activation: ``leaky-relu`` (slope 0.2), ``relu``, or ``silu``, which is smooth: a penalty on its slope says more.
         unit_range: Move pictures from [-1, 1] to [0, 1] first, as networks trained on sigmoid outputs have them.
     """
 
