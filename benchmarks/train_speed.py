@@ -31,6 +31,7 @@ from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.interfaces import Critique, Noise
 from ganzoo.training.clock import Clock
 from ganzoo.training.config import Budget, resolve
+from ganzoo.training.graphs import choose_step
 from ganzoo.training.loop import Step, run_loop
 from ganzoo.training.monitor import Monitor, Silent
 from ganzoo.training.precision import autocast, choose_device, choose_precision
@@ -74,6 +75,7 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
     """The real loop: data, noise, schedules, EMA, metrics, sheets, progress."""
     run = prepared(variant, options)
     feed, context = run.store.feed(0), Step(0, run.processes.device, precision)
+    take_step = choose_step(run.trainer, context)
     folder = Path(tempfile.mkdtemp())
 
     # One thread for all blocks, as a run has it.
@@ -92,7 +94,7 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
             start=(context.images, 0.0),
             progress=context.images / 4_000_000,
         )
-        parts = (run.trainer, feed, run.ema, monitor, Clock(LONG, stop), context)
+        parts = (run.trainer, take_step, feed, run.ema, monitor, Clock(LONG, stop), context)
         run_loop(*parts, settings=run.config.loop, checkpoint=lambda: True, score=lambda: False)
 
     return block
@@ -177,10 +179,8 @@ def measure(variant: str, rounds: int, seconds: float) -> dict[str, list[float]]
     for name, make in contenders(variant).items():
         try:
             block = make()
-            block(3)
-            start = time.perf_counter()
-            block(10)
-            each = (time.perf_counter() - start) / 10
+            timed(block, 30)  # as many as it takes until every kind of step is what it will be
+            each = timed(block, 20) / 20
         except Exception as error:  # noqa: BLE001 - a library that fails says so in the table
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
             continue
@@ -189,11 +189,18 @@ def measure(variant: str, rounds: int, seconds: float) -> dict[str, list[float]]
     for round_ in range(rounds):
         names = list(blocks)
         for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
-            start = time.perf_counter()
-            blocks[name](steps[name])
-            rates[name].append(steps[name] * BATCH / (time.perf_counter() - start))
+            rates[name].append(steps[name] * BATCH / timed(blocks[name], steps[name]))
         print(f"{variant}: round {round_ + 1} of {rounds}", file=sys.stderr)
     return rates
+
+
+def timed(block: Block, steps: int) -> float:
+    """Seconds until an accelerator, too, has done so many steps."""
+    start = time.perf_counter()
+    block(steps)
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return time.perf_counter() - start
 
 
 def ratio(rates: dict[str, list[float]], name: str, other: str | None) -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -185,9 +185,12 @@ class Loss(ABC):
 
     Attributes:
         pairs: Whether :meth:`generator` looks at ``real``. Where it does not, the trainer saves that forward pass.
+        capturable: Whether a CUDA graph may stand for it: it keeps nothing in Python from one step to the next, and never
+            waits for the device.
     """
 
     pairs: ClassVar[bool] = False
+    capturable: ClassVar[bool] = False
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -267,9 +270,11 @@ class Penalty(ABC):
 
     Attributes:
         compares: Whether it compares logits of two passes, which a discriminator with dropout would make differ.
+        capturable: As for :class:`Loss`.
     """
 
     compares: ClassVar[bool] = False
+    capturable: ClassVar[bool] = False
 
     def __init__(self, weight: float, interval: int = 1) -> None:
         if not weight >= 0:
@@ -351,6 +356,15 @@ class Trainer(ABC):
             Detached scalars to log, by name. They stay on the device (do not call ``item()``) and are not changed
             afterwards.
         """
+
+    def graph_key(self, step: int) -> Hashable | None:
+        """What the step of that number does, where a device can record one step and replay it for others (CUDA graphs).
+
+        Steps with equal keys launch the same work on the device, shape by shape, whatever their samples, random numbers
+        and learning rates are, and ``context.images`` and ``context.progress``. None, unless overridden: no two steps are
+        known to be alike, and every one is run for itself.
+        """
+        return None
 
     def update(self, name: str, loss: Tensor, context: StepContext) -> None:
         """One step of the optimizer ``name`` down ``loss``."""

@@ -17,6 +17,8 @@ class Minimax(Loss):
     (Goodfellow et al., 2014, equation 1.)
     """
 
+    capturable: ClassVar[bool] = True
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(-real).mean() + softplus(fake).mean()
 
@@ -34,6 +36,8 @@ class NonSaturating(Minimax):
 class LeastSquares(Loss):
     """D: ``½E[(r - 1)²] + ½E[f²]``; G: ``½E[(f - 1)²]``. (Mao et al., 2017, equation 9.)"""
 
+    capturable: ClassVar[bool] = True
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return 0.5 * ((real - 1).square().mean() + fake.square().mean())
 
@@ -44,6 +48,8 @@ class LeastSquares(Loss):
 class Hinge(Loss):
     """D: ``E[max(0, 1 - r)] + E[max(0, 1 + f)]``; G: ``-E[f]``. (Lim & Ye, 2017; Miyato et al., 2018, equation 16.)"""
 
+    capturable: ClassVar[bool] = True
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return relu(1 - real).mean() + relu(1 + fake).mean()
 
@@ -53,6 +59,8 @@ class Hinge(Loss):
 
 class Wasserstein(Loss):
     """D: ``E[f] - E[r]``; G: ``-E[f]``. The critic needs a penalty. (Arjovsky et al., 2017, equation 2.)"""
+
+    capturable: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.mean() - real.mean()
@@ -67,6 +75,7 @@ class Relativistic(Loss):
     (Jolicoeur-Martineau, 2019, RSGAN; Huang et al., 2024, equation 2.) Samples are paired as they stand in the batch.
     """
 
+    capturable: ClassVar[bool] = True
     pairs: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ class GradientPenalty(Penalty):
         share: The part of the batch that it is measured on, in (0, 1]; most of a step's time is the penalty's on all of it.
     """
 
+    capturable: ClassVar[bool] = True
+
     def __init__(self, weight: float = 10.0, interval: int = 1, *, target: float = 1.0, share: float = 1.0) -> None:
         super().__init__(weight, interval)
         self.target = target
@@ -73,6 +75,8 @@ class GradientPenalty(Penalty):
 class R1(Penalty):
     """``½E[‖∂D(x)/∂x‖²]`` on real samples. (Mescheder et al., 2018, equation 9; the weight is γ.)"""
 
+    capturable: ClassVar[bool] = True
+
     def __init__(self, weight: float = 1.0, interval: int = 1) -> None:
         super().__init__(weight, interval)
 
@@ -82,6 +86,8 @@ class R1(Penalty):
 
 class R2(Penalty):
     """``½E[‖∂D(x)/∂x‖²]`` on generated samples. (Mescheder et al., 2018, equation 10; the weight is γ.)"""
+
+    capturable: ClassVar[bool] = True
 
     def __init__(self, weight: float = 1.0, interval: int = 1) -> None:
         super().__init__(weight, interval)
@@ -104,6 +110,7 @@ class FiniteDifference(Penalty):
         share: The part of the batch that it is measured on, in (0, 1].
     """
 
+    capturable: ClassVar[bool] = True
     compares: ClassVar[bool] = True
 
     def __init__(self, weight: float = 1.0, interval: int = 1, *, sigma: float = 0.05, share: float = 0.25) -> None:

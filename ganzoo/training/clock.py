@@ -144,6 +144,8 @@ class Clock:
         alone = self._processes is None or self._processes.count == 1
         if step < self._next and not (alone and self._stop):
             return False
+        if self._processes:
+            self._processes.catch_up()
         now = time.perf_counter()
         elapsed, gap, stopping = now - self._start, float(self._pace(step, now)), float(bool(self._stop))
         if not alone:

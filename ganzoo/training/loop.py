@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -58,6 +58,10 @@ class Step(StepContext):
         loss.backward()  # type: ignore[no-untyped-call]
 
 
+TakeStep: TypeAlias = Callable[[Tensor, Tensor | None, Step], Mapping[str, Tensor]]
+"""Trains on real samples and their labels, as :meth:`ganzoo.Trainer.step` does."""
+
+
 def stream(seed: int, step: int, purpose: str) -> int:
     """The seed of the random numbers that belong to (seed, step, purpose): nothing else moves them."""
     digest = hashlib.blake2b(f"{seed} {step} {purpose}".encode(), digest_size=8).digest()
@@ -66,6 +70,7 @@ def stream(seed: int, step: int, purpose: str) -> int:
 
 def run_loop(
     trainer: Trainer,
+    take_step: TakeStep,
     feed: Feed,
     ema: EMA,
     monitor: Monitor,
@@ -80,6 +85,7 @@ def run_loop(
 
     Args:
         trainer: What to train; its optimizers have the learning rates that they start with.
+        take_step: Its ``step``, or what stands for it.
         feed: What on.
         ema: What follows the networks.
         monitor: Who keeps the records.
@@ -93,8 +99,8 @@ def run_loop(
     Raises:
         TrainingError: The trainer failed, or a metric is not finite.
     """
-    rates = [(group, group["lr"]) for o in trainer.optimizers.values() for group in o.param_groups]
-    kept = clock.elapsed
+    rates = [(group, float(group["lr"])) for o in trainer.optimizers.values() for group in o.param_groups]
+    kept, scaled = clock.elapsed, 1.0
     while True:
         looking = clock.look(context.step)
         context.progress = clock.progress(context.images)
@@ -106,13 +112,15 @@ def run_loop(
         if context.progress >= 1 or clock.stopping or score():
             break
         factor = lr_factor(settings, context.progress)
-        for group, rate in rates:
-            group["lr"] = rate * factor
+        if factor != scaled:
+            for group, rate in rates:
+                set_rate(group, rate * factor)
+            scaled = factor
         # Layers that draw for themselves, such as dropout, use torch's own generator.
         seed_layers(context.device, stream(context.seed, context.step, f"layers {context.share[0]}"))
         reals, labels = feed.batch(context.images, settings.batch_size)
         with blaming(f"step {context.step} of {type(trainer).__name__}"):
-            metrics = trainer.step(reals, labels, context)
+            metrics = take_step(reals, labels, context)
         context.step += 1
         context.images += settings.batch_size
         ema.update(context.images, settings.batch_size)
@@ -122,6 +130,14 @@ def run_loop(
         monitor.watcher.stopping()
     monitor.finish(context.images, clock.read(), context.progress)
     return Outcome(context.images, clock.elapsed, interrupted)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Give an optimizer's group a learning rate; where it is a tensor, whoever reads it there goes on doing so."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def seed_layers(device: torch.device, seed: int) -> None:

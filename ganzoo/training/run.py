@@ -22,6 +22,7 @@ from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
+from ganzoo.training.graphs import choose_step
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
@@ -248,7 +249,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
                 saving[:] = [writer.submit(checkpoints.save, snapshot(), found)] if path else []
             return book.reached
 
-        parts = (prepared.trainer, feed, prepared.ema, monitor, clock, context)
+        take_step = choose_step(prepared.trainer, context, watcher.noticed)
+        parts = (prepared.trainer, take_step, feed, prepared.ema, monitor, clock, context)
         outcome = run_loop(*parts, settings=config.loop, checkpoint=checkpoint, score=score)
         scores = take_score() if book and not outcome.interrupted else scored_here()
         writer.submit(trackers.finish)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -71,6 +71,13 @@ class AlternatingTrainer(Trainer):
             )
         if any(p.compares for p in self.penalties.values()) and has_dropout(discriminator):
             raise UsageError("a finite difference of logits is all noise under dropout", hint="for example: --penalty r1")
+
+    def graph_key(self, step: int) -> Hashable | None:
+        # A subclass may do what it likes in a step, and speaks for itself.
+        capturable = self.loss.capturable and all(penalty.capturable for penalty in self.penalties.values())
+        if type(self) is not AlternatingTrainer or self.accumulate > 1 or not capturable:
+            return None
+        return (step + 1) % self.n_critic == 0, *(step % penalty.interval == 0 for penalty in self.penalties.values())
 
     def step(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> Mapping[str, Tensor]:
         parts = split(reals, labels, self.accumulate)

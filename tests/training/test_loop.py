@@ -97,6 +97,7 @@ def looped(tmp_path, trainer, seed=0, precision=torch.float32, stop=(), checkpoi
         )
         return run_loop(
             trainer,
+            trainer.step,
             store.feed(seed, *share),
             EMA({"generator": trainer.networks["generator"]}, 0),
             monitor,

@@ -106,11 +106,12 @@ def test_an_optimizers_tensors_are_laid_out_as_its_parameters():
     assert state["exp_avg"].stride() == weight.stride()
 
 
-def test_a_rate_that_the_schedule_had_lowered_is_not_where_it_starts_from():
+@pytest.mark.parametrize("lowered", [1e-9, torch.tensor(1e-9)], ids=["number", "tensor"])
+def test_a_rate_that_the_schedule_had_lowered_is_not_where_it_starts_from(lowered):
     cut, new = T(), T()
     emas = [EMA(t.networks, 16) for t in (cut, new)]
     steps(cut, emas[0], 0, 1)
-    cut.optimizers["generator"].param_groups[0]["lr"] = 1e-9
+    cut.optimizers["generator"].param_groups[0]["lr"] = lowered
     restore(capture(cut, emas[0], step=1, images=4, seconds=0.0), new, emas[1])
     assert new.optimizers["generator"].param_groups[0]["lr"] == 0.1
 
