@@ -185,8 +185,8 @@ class Loss(ABC):
 
     Attributes:
         pairs: Whether :meth:`generator` looks at ``real``. Where it does not, the trainer saves that forward pass.
-        capturable: Whether a CUDA graph may stand for it: it keeps nothing in Python from one step to the next, and never
-            waits for the device.
+        capturable: Whether a CUDA graph may stand for it: it keeps nothing in Python from one step to the next, draws no
+            random numbers of its own, and never waits for the device. Each class says so for itself; it is not inherited.
     """
 
     pairs: ClassVar[bool] = False
@@ -360,9 +360,10 @@ class Trainer(ABC):
     def graph_key(self, step: int) -> Hashable | None:
         """What the step of that number does, where a device can record one step and replay it for others (CUDA graphs).
 
-        Steps with equal keys launch the same work on the device, shape by shape, whatever their samples, random numbers
-        and learning rates are, and ``context.images`` and ``context.progress``. None, unless overridden: no two steps are
-        known to be alike, and every one is run for itself.
+        Steps with equal keys launch the same work on the device, shape by shape: their samples, random numbers and learning
+        rates may differ, and nothing else. They read neither ``context.images`` nor ``context.progress``, read
+        ``context.step`` for what the key says alone, and leave the options of the optimizers as they are. None, unless
+        overridden: no two steps are known to be alike, and every one is run for itself.
         """
         return None
 

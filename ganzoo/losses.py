@@ -29,6 +29,8 @@ class Minimax(Loss):
 class NonSaturating(Minimax):
     """As :class:`Minimax` for D; G minimises ``-E[log σ(f)]``. (Goodfellow et al., 2014, section 3.)"""
 
+    capturable: ClassVar[bool] = True
+
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         return softplus(-fake).mean()
 

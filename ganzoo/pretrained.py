@@ -61,8 +61,11 @@ def tensors_of(network: nn.Module, role: str) -> dict[str, torch.Tensor]:
     """A network's state as safetensors takes it, each tensor with memory of its own.
 
     Raises:
-        PluginError: The state holds something else than tensors.
+        PluginError: The state holds something else than tensors, or the network has too many pieces to be loaded again.
     """
+    pieces = sum(1 for kind in (network.modules(), network.parameters(), network.buffers()) for _ in kind)
+    if pieces > MAX_PIECES:
+        raise PluginError(f"the {role} has {pieces:,} modules and tensors; what is loaded may have {MAX_PIECES:,}")
     state = network.state_dict()
     if odd := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
         raise PluginError(f"the {role}'s state {odd[0]!r} is a {type(state[odd[0]]).__name__}; only tensors can be saved")

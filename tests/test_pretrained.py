@@ -5,10 +5,11 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 import ganzoo
-from ganzoo import plugins
-from ganzoo.errors import ModelError, UsageError
+from ganzoo import plugins, pretrained
+from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.model_folder import MAX_JSON_BYTES, find, read_config
 
 
@@ -219,3 +220,9 @@ def test_a_pickle_is_not_read(model):
     (model / "model.safetensors").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ModelError):
         ganzoo.load(model)
+
+
+def test_a_network_of_more_pieces_than_can_be_loaded_is_not_saved():
+    network = nn.ModuleList(nn.Linear(1, 1) for _ in range(7000))
+    with pytest.raises(PluginError, match="21,001 modules and tensors"):
+        pretrained.tensors_of(network, "generator")

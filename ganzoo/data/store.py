@@ -105,7 +105,8 @@ class Store:
             float32 ``(B, *sample_shape)`` on the store's device, pictures as x / 127.5 - 1 in [-1, 1] and other samples
             as they are; and int64 labels ``(B,)``, or None.
         """
-        indices = indices.to(self.samples.device, non_blocking=True)
+        # Elsewhere than on CUDA, a copy that is not waited for may read memory that is free again.
+        indices = indices.to(self.samples.device, non_blocking=self.samples.is_cuda)
         samples = self.samples.index_select(0, indices)  # several times faster than samples[indices]
         return to_unit(samples) if self.is_pictures else samples, None if self.labels is None else self.labels.index_select(
             0, indices

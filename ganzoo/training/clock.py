@@ -163,6 +163,8 @@ class Clock:
 
     def read(self) -> float:
         """Seconds spent, as of now in this process."""
+        if self._processes:
+            self._processes.catch_up()
         self.elapsed = max(self.elapsed, time.perf_counter() - self._start)
         return self.elapsed
 

@@ -7,13 +7,16 @@ is recorded of a step once, and one launch then stands for all of them.
 from __future__ import annotations
 
 import contextlib
+import random
 import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.interfaces import Noise, Trainer
 from ganzoo.training.loop import Step, TakeStep, stream
@@ -21,25 +24,38 @@ from ganzoo.training.loop import Step, TakeStep, stream
 WARM_UP = 4
 """How many steps of a kind are taken as ever before one is recorded: in them optimizers and libraries set themselves up."""
 
+KINDS = 16
+"""How many kinds of steps are recorded; each keeps as much memory as a step needs."""
+
 CAPTURABLE = (torch.optim.Adam, torch.optim.AdamW)
 """Optimizers that keep all that changes on the device, and can read their learning rate there."""
 
 
 def choose_step(trainer: Trainer, context: Step, tell: Callable[[str], None] = lambda text: None) -> TakeStep:
-    """How to take the steps of a run: by :class:`Replays` where that is possible, which says of itself in ``tell``."""
-    return Replays(trainer, context.device, tell).step if can_replay(trainer, context) else trainer.step
+    """How to take the steps of a run: by :class:`Replays` on a CUDA device, or else as ever; ``tell`` is told why not."""
+    if context.device.type != "cuda":
+        return trainer.step
+    if why := why_not(trainer, context):
+        tell(f"steps are not recorded as CUDA graphs: {why}")
+        return trainer.step
+    return Replays(trainer, context.device, tell).step
 
 
-def can_replay(trainer: Trainer, context: Step) -> bool:
-    """Whether steps of ``trainer`` may be recorded: on one CUDA device, and where the trainer says that they are alike."""
-    modules = [m for network in trainer.networks.values() for m in network.modules()]
-    return (
-        context.device.type == "cuda"
-        and context.share == (0, 1)
-        and trainer.graph_key(context.step) is not None
-        and all(type(o) in CAPTURABLE and all(g["fused"] for g in o.param_groups) for o in trainer.optimizers.values())
-        and all(getattr(m, "capturable", True) and m._compiled_call_impl is None for m in modules)
-    )
+def why_not(trainer: Trainer, context: Step) -> str:
+    """Why the steps of ``trainer`` cannot be recorded; empty if nothing is known against it."""
+    if context.share != (0, 1):
+        return "several processes train"
+    if trainer.graph_key(context.step) is None:
+        return "the trainer, its loss or a penalty does not say that they can be"
+    for optimizer in trainer.optimizers.values():
+        if type(optimizer) not in CAPTURABLE or not all(group["fused"] for group in optimizer.param_groups):
+            return f"the optimizer is {type(optimizer).__name__}, and only torch's Adam and AdamW are"
+    for module in (m for network in trainer.networks.values() for m in network.modules()):
+        if module._compiled_call_impl is not None:
+            return "the networks are compiled"
+        if not getattr(module, "capturable", True) or type(module).get_extra_state is not nn.Module.get_extra_state:
+            return f"{type(module).__name__} keeps something in Python"
+    return ""
 
 
 class Replays:
@@ -48,7 +64,7 @@ class Replays:
     What is replayed sees new samples, new random numbers and new learning rates, and computes what the step would have.
 
     Args:
-        trainer: One that :func:`can_replay`. Its optimizers' learning rates become tensors.
+        trainer: One that nothing is known against, see :func:`why_not`. Its learning rates become tensors.
         device: Where its networks are.
         tell: Told, once, if steps cannot be recorded after all, and why; they are then taken as ever.
     """
@@ -68,7 +84,7 @@ class Replays:
     def step(self, reals: Tensor, labels: Tensor | None, context: Step) -> Mapping[str, Tensor]:
         """See :meth:`ganzoo.Trainer.step`."""
         key = self._trainer.graph_key(context.step)
-        if key is None or self._gave_up:
+        if key is None or self._gave_up or (key not in self._recordings and len(self._recordings) == KINDS):
             return self._trainer.step(reals, labels, context)
         if key not in self._recordings:
             self._taken[key] += 1
@@ -93,15 +109,20 @@ class Replays:
         beside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         here = torch.cuda.current_stream(self._device)
         beside.wait_stream(here)
+        before = kept_in_python(self._trainer) if last else {}
         with torch.cuda.stream(beside), _waiting(last) as waits:
             metrics = self._trainer.step(reals, labels, context)
         here.wait_stream(beside)
-        if waits:
+        if last and (changed := [name for name, kept in kept_in_python(self._trainer).items() if before.get(name) != kept]):
+            self._give_up(f"{changed[0]} changes with every step")
+        elif waits:
             self._give_up("a step waits for the device")
         return metrics
 
     def _record(self, reals: Tensor, labels: Tensor | None, tape: _Tape) -> _Recording:
         graph = torch.cuda.CUDAGraph()
+        beside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        here = torch.cuda.current_stream(self._device)
         for _, noise in tape.noises:
             graph.register_generator_state(noise.rng)
         reals, labels = reals.clone(), None if labels is None else labels.clone()
@@ -110,9 +131,9 @@ class Replays:
             group["capturable"] = True
         try:
             # A recording that fails leaves its own stream as the current one.
-            with torch.cuda.stream(torch.cuda.current_stream(self._device)), torch.cuda.graph(graph):
+            with torch.cuda.stream(here), torch.cuda.graph(graph, stream=beside):
                 metrics = self._trainer.step(reals, labels, tape)
-                values = torch.stack([value.float() for value in metrics.values()])
+                values = torch.stack([value.float() for value in metrics.values()]) if metrics else reals.new_empty(0)
         finally:
             for group in groups:
                 group["capturable"] = False
@@ -194,6 +215,33 @@ def _free_generator(device: torch.device, state: Tensor) -> None:
     generator.set_state(state)
 
 
+def kept_in_python(trainer: Trainer) -> dict[str, Any]:
+    """What a step must leave as it is, or a recording of it would repeat the change or miss it, by name.
+
+    Plain values and the places of tensors in a trainer, its loss, its penalties, its networks and its optimizers' groups; and
+    how far the sources of random numbers are that a device does not know of.
+    """
+    found: dict[str, Any] = {
+        "torch's random numbers on the CPU": torch.get_rng_state().numpy().tobytes(),
+        "Python's random numbers": random.getstate(),
+        "NumPy's random numbers": str(np.random.get_state()),
+    }
+    parts = {"the trainer": trainer, "the loss": getattr(trainer, "loss", None)}
+    parts |= {f"the penalty {name}": penalty for name, penalty in getattr(trainer, "penalties", {}).items()}
+    holders: dict[str, Mapping[str, Any]] = {name: getattr(part, "__dict__", {}) for name, part in parts.items()}
+    for role, network in trainer.networks.items():
+        holders |= {f"{role} {name}".strip(): {**vars(m), **m._buffers} for name, m in network.named_modules()}
+    for role, optimizer in trainer.optimizers.items():
+        holders |= {f"the optimizer {role}": group for group in optimizer.param_groups}
+    for holder, values in holders.items():
+        for name, value in values.items():
+            if isinstance(value, (bool, int, float, str)):
+                found[f"{holder}'s {name}"] = value
+            elif isinstance(value, Tensor):
+                found[f"{holder}'s {name}"] = value.data_ptr()
+    return found
+
+
 @contextlib.contextmanager
 def _waiting(look: bool) -> Iterator[list[str]]:
     """Where in the block Python waited for the device, as far as torch notices it, if one is to look."""
@@ -203,9 +251,14 @@ def _waiting(look: bool) -> Iterator[list[str]]:
         return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        mode = torch.cuda.get_sync_debug_mode()
         torch.cuda.set_sync_debug_mode("warn")
         try:
             yield found
         finally:
-            torch.cuda.set_sync_debug_mode("default")
-    found += [str(w.message) for w in caught if "synchronizing CUDA operation" in str(w.message)]
+            torch.cuda.set_sync_debug_mode(mode)
+    for warning in caught:
+        if "synchronizing CUDA operation" in str(warning.message):
+            found.append(str(warning.message))
+        elif "Synchronization debug mode" not in str(warning.message):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -100,7 +100,7 @@ def run_loop(
         TrainingError: The trainer failed, or a metric is not finite.
     """
     rates = [(group, float(group["lr"])) for o in trainer.optimizers.values() for group in o.param_groups]
-    kept, scaled = clock.elapsed, 1.0
+    kept = clock.elapsed
     while True:
         looking = clock.look(context.step)
         context.progress = clock.progress(context.images)
@@ -112,10 +112,8 @@ def run_loop(
         if context.progress >= 1 or clock.stopping or score():
             break
         factor = lr_factor(settings, context.progress)
-        if factor != scaled:
-            for group, rate in rates:
-                set_rate(group, rate * factor)
-            scaled = factor
+        for group, rate in rates:
+            set_rate(group, rate * factor)
         # Layers that draw for themselves, such as dropout, use torch's own generator.
         seed_layers(context.device, stream(context.seed, context.step, f"layers {context.share[0]}"))
         reals, labels = feed.batch(context.images, settings.batch_size)

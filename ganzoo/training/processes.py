@@ -160,16 +160,10 @@ def join(device: str = "auto") -> Processes:
         raise UsageError(f"--device {device}: {count} processes share the devices of their machine", hint=f"--device {kind}")
     # Its functions keep the group of processes that exists when they are imported (torch.optim imports them late), so
     # that the group's threads would outlive its end and now and then abort the interpreter's.
-    import torch.distributed.nn.functional
+    import torch.distributed.nn.functional  # noqa: F401
     from accelerate import PartialState
 
     where = choose_device(kind)
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
-    if where.type != "cpu" and here > (devices := torch.accelerator.device_count()):
-        raise UsageError(
-            f"{here} processes were started on this machine, which has {devices} devices of the kind {where.type}",
-            hint="start as many as there are devices, or add --device cpu",
-        )
     state = PartialState(cpu=where.type == "cpu")
     atexit.register(state.destroy_process_group)
     return Processes(state.num_processes, state.process_index, state.device if where.type != "cpu" else where)

@@ -81,7 +81,7 @@ def train(
     """Train a variant and save it: ``ganzoo.train("dcgan", budget_seconds=240)``.
 
     The same call goes on with a run that was stopped, or that a larger budget now gives more time, as if it had never
-    stopped: bit by bit, on the same machine. One that is done is returned as it is.
+    stopped: bit by bit, on the same processor. One that is done is returned as it is.
 
     Args:
         variant: A name from ``ganzoo list``, or ``name@preset``.
@@ -95,7 +95,8 @@ def train(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` …
         precision: ``fp32``, ``bf16`` (networks run in bfloat16; weights, losses and penalties stay in float32), or ``auto``:
             bf16 where the device has it and a trial of both agrees.
-        compile: Let ``torch.compile`` make the networks faster; it pays on GPUs and takes a while to begin with.
+        compile: Let ``torch.compile`` make the networks faster, which takes a while to begin with, instead of recording steps
+            as CUDA graphs.
         out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
             the same run or else a new one.
         fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
@@ -144,6 +145,8 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
     config = prepared.config
     name = "-".join([config.variant.name, *([] if config.preset == "default" else [config.preset]), prepared.store.name])
     with stop_signals() as stop, contextlib.ExitStack() as held:
+        if processes.device.type == "cuda":
+            held.enter_context(torch.cuda.device(processes.device))
         folder = None
         if processes.is_main:
             folder = held.enter_context(run_folder(prepared.folder, name, prepared.describe(), fresh=fresh))

@@ -74,7 +74,8 @@ class AlternatingTrainer(Trainer):
 
     def graph_key(self, step: int) -> Hashable | None:
         # A subclass may do what it likes in a step, and speaks for itself.
-        capturable = self.loss.capturable and all(penalty.capturable for penalty in self.penalties.values())
+        # So does that of a loss or a penalty.
+        capturable = all(vars(type(part)).get("capturable") for part in (self.loss, *self.penalties.values()))
         if type(self) is not AlternatingTrainer or self.accumulate > 1 or not capturable:
             return None
         return (step + 1) % self.n_critic == 0, *(step % penalty.interval == 0 for penalty in self.penalties.values())

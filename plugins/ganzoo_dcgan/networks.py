@@ -126,9 +126,13 @@ class Residual(nn.Module):
     def __init__(self, width: int, norm: Norm) -> None:
         super().__init__()
         convolution = nn.Conv2d(width, width, 3, padding=1, bias=norm == "none")
-        for parameter in convolution.parameters():
-            nn.init.zeros_(parameter)
         self.layers = nn.Sequential(*_activation(width, norm), convolution)
+        self.silence()
+
+    def silence(self) -> None:
+        """Add nothing."""
+        for parameter in self.layers[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         added: Tensor = x + self.layers(x)
@@ -164,12 +168,18 @@ def channels(width: int, halvings: int) -> list[int]:
 
 
 def init_normal(network: nn.Module, std: float) -> None:
-    """Convolutions and projections from N(0, std), batch norm's scales from N(1, std). (Radford et al., 2016, section 4.)"""
+    """Convolutions and projections from N(0, std), batch norm's scales from N(1, std). (Radford et al., 2016, section 4.)
+
+    Residual blocks, which the paper does not have, add nothing at first all the same.
+    """
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, std)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, std)
+    for module in network.modules():
+        if isinstance(module, Residual):
+            module.silence()
 
 
 def _activation(width: int, norm: Norm) -> list[nn.Module]:

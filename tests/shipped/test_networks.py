@@ -43,6 +43,13 @@ def test_a_residual_block_adds_nothing_at_first(norm):
     assert torch.equal(Residual(6, norm)(x), x)
 
 
+def test_a_residual_block_adds_nothing_at_first_however_weights_are_drawn():
+    generator = build("dcgan", (1, 28, 28), **{"generator.blocks": 1, "generator.init_std": 0.02})["generator"]
+    blocks = [m for m in generator.modules() if isinstance(m, Residual)]
+    assert blocks
+    assert not any(block.layers[-1].weight.any() for block in blocks)
+
+
 @pytest.mark.parametrize(("resolution", "widths"), [(28, [128, 128, 64, 64]), (64, [256, 256, 128, 128]), (6, [32, 32])])
 def test_residual_blocks_stand_where_maps_are_small(resolution, widths):
     generator = build("dcgan", (1, resolution, resolution), **{"generator.blocks": 2})["generator"]

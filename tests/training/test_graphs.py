@@ -4,11 +4,14 @@ import pytest
 import torch
 from torch import nn
 
+from ganzoo import plugins
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.losses import Hinge, NonSaturating, Relativistic
 from ganzoo.penalties import R1, FiniteDifference, GradientPenalty
-from ganzoo.training.graphs import choose_step
+from ganzoo.training.config import resolve
+from ganzoo.training.graphs import WARM_UP, choose_step, kept_in_python, why_not
 from ganzoo.training.loop import Step, set_rate
+from ganzoo.training.prepare import prepare
 from ganzoo.training.trainer import AlternatingTrainer
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -36,12 +39,16 @@ class D(Discriminator):
 class Slowing(NonSaturating):
     """Waits for the device."""
 
+    capturable = True
+
     def discriminator(self, real, fake):
         return super().discriminator(real, fake) * (1 if float(real.detach().mean()) < 1e9 else 2)
 
 
 class Unrecordable(NonSaturating):
     """Waits for the device in a way that torch does not tell of."""
+
+    capturable = True
 
     def discriminator(self, real, fake):
         torch.cuda.synchronize()
@@ -91,16 +98,117 @@ def test_steps_are_alike_that_train_the_same_networks_with_the_same_penalties():
     assert len(set(keys)) == 4
 
 
-@pytest.mark.parametrize("options", [{"accumulate": 2}, {"loss": type("Mine", (NonSaturating,), {"capturable": False})()}])
-def test_what_says_nothing_is_not_recorded(options):
-    assert trained(**options).graph_key(0) is None
+class Silent(Hinge):
+    """Inherits from a loss that can be recorded, and says nothing for itself."""
 
 
-def test_a_subclass_speaks_for_itself():
-    class Mine(AlternatingTrainer):
-        pass
+class Mine(AlternatingTrainer):
+    pass
 
-    assert Mine(trained().networks, Hinge(), {}).graph_key(0) is None
+
+class Flips(D):
+    """Draws random numbers on the CPU."""
+
+    def forward(self, x, labels=None):
+        return super().forward(x.flip(1) if torch.rand(()) < 0.5 else x, labels)
+
+
+class Anneals(D):
+    """Has less noise at every step, by a number in Python."""
+
+    sigma = 1.0
+
+    def forward(self, x, labels=None):
+        self.sigma *= 0.99
+        return super().forward(x * self.sigma, labels)
+
+
+class Adapts(GradientPenalty):
+    capturable = True
+
+    def __call__(self, critique):
+        self.weight *= 1.01
+        return super().__call__(critique)
+
+
+class Remembers(NonSaturating):
+    """Keeps an average in a tensor that is another one after each step."""
+
+    capturable = True
+    mean = torch.zeros(())
+
+    def discriminator(self, real, fake):
+        self.mean = 0.9 * self.mean + 0.1 * real.detach().mean()
+        return super().discriminator(real, fake) + self.mean
+
+
+def with_discriminator(kind, **options):
+    networks = {"generator": G(), "discriminator": kind(0.0)}
+    return AlternatingTrainer(networks, Hinge(), {}, **options)
+
+
+def compiled():
+    trainer = trained()
+    trainer.networks["generator"].compile()
+    return trainer
+
+
+@pytest.mark.parametrize(
+    ("trainer", "share", "why"),
+    [
+        (lambda: trained(), (0, 1), ""),
+        (lambda: trained(), (0, 2), "several processes"),
+        (lambda: trained(accumulate=2), (0, 1), "does not say"),
+        (lambda: trained(loss=Silent()), (0, 1), "does not say"),
+        (lambda: Mine(trained().networks, Hinge(), {}), (0, 1), "does not say"),
+        (lambda: trained(optimizer="rmsprop", betas=None), (0, 1), "RMSprop"),
+        (lambda: trained(optimizer="lion", betas=None), (0, 1), "Lion"),
+        (compiled, (0, 1), "compiled"),
+        (lambda: with_discriminator(type("Own", (D,), {"capturable": False})), (0, 1), "Own keeps something in Python"),
+        (lambda: with_discriminator(type("Own", (D,), {"get_extra_state": lambda self: 1})), (0, 1), "Own keeps something"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told(trainer, share, why):
+    found = why_not(trainer(), Step(0, torch.device("cuda"), torch.float32, share))
+    assert bool(found) is bool(why)
+    assert why in found
+
+
+def changes(trainer):
+    """What one step on the CPU changes in Python."""
+    context = Step(0, torch.device("cpu"), torch.float32)
+    for _ in range(WARM_UP):
+        before = kept_in_python(trainer)
+        trainer.step(torch.randn(4, 6, generator=torch.Generator().manual_seed(1)), torch.zeros(4, dtype=torch.int64), context)
+        context.step += 1
+    return [name for name, kept in kept_in_python(trainer).items() if before[name] != kept]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "name"),
+    [
+        (lambda: with_discriminator(D), None),
+        (lambda: trained(dropout=0.0, penalties={"fd": FiniteDifference()}), None),
+        (lambda: with_discriminator(Flips), "torch's random numbers on the CPU"),
+        (lambda: with_discriminator(Anneals), "discriminator's sigma"),
+        (lambda: trained(dropout=0.0, penalties={"gp": Adapts()}), "the penalty gp's weight"),
+        (lambda: trained(dropout=0.0, loss=Remembers()), "the loss's mean"),
+    ],
+)
+def test_what_a_step_changes_in_python_is_found(trainer, name):
+    assert changes(trainer()) == ([] if name is None else [name])
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "wgan-gp"])
+def test_the_variants_that_ship_can_be_recorded(name):
+    trainer = prepare(resolve(plugins.load().registry, name, options={"batch_size": 8}), device="cpu").trainer
+    assert why_not(trainer, Step(0, torch.device("cuda"), torch.float32)) == ""
+    context = Step(0, torch.device("cpu"), torch.float32)
+    for _ in range(2 * 5):
+        before = kept_in_python(trainer)
+        trainer.step(torch.zeros(8, 1, 28, 28), None, context)
+        context.step += 1
+        assert kept_in_python(trainer) == before
 
 
 def test_without_a_cuda_device_steps_are_the_trainers_own():

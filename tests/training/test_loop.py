@@ -116,6 +116,18 @@ def test_every_step_gets_the_rate_of_its_time(tmp_path):
     assert trainer.rates == pytest.approx([2, 2, 2, 2, 2, 1.5, 1, 0.5])
 
 
+def test_a_rate_that_a_step_changes_is_set_anew(tmp_path):
+    class Halves(Recorder):
+        def step(self, reals, labels, context):
+            metrics = super().step(reals, labels, context)
+            self.optimizers["g"].param_groups[0]["lr"] /= 2
+            return metrics
+
+    trainer = Halves()
+    looped(tmp_path, trainer)
+    assert trainer.rates == [2.0] * 8
+
+
 def test_every_epoch_shows_every_sample_in_the_order_of_the_seed(tmp_path):
     first, second = Recorder(), Recorder()
     looped(tmp_path / "a", first, seed=1)

@@ -24,6 +24,8 @@ SMALL = {
     "dcgan": {"generator.width": 4, "discriminator.width": 4},
     "wgan-gp": {"generator.width": 4, "discriminator.width": 4, "n_critic": 2},
 }
+OWN_RATES = {"mlp@paper": {"generator.hidden": [16]}}
+"""Whose trainer changes its learning rates at every step."""
 KILLS = int(os.environ.get("KILLS", "6"))
 """How many runs are killed, over all variants. The long test: ``KILLS=50 pytest tests/training/test_resume.py -k kill_it``."""
 
@@ -31,7 +33,7 @@ COMMAND = Path(sysconfig.get_path("scripts")) / "ganzoo"
 
 
 def train(folder, variant="dcgan", **arguments):
-    options = {**SMALL[variant], "batch_size": 16, "lr_decay_from": 0.3, "lr_final": 0.1, **arguments.pop("options", {})}
+    options = {**(SMALL | OWN_RATES)[variant], "batch_size": 16, "lr_decay_from": 0.3, "lr_final": 0.1, **arguments.pop("options", {})}
     arguments = {"images": 640, "device": "cpu", "precision": "fp32"} | arguments
     return ganzoo.train(variant, out=folder, options=options, **arguments)
 
@@ -66,7 +68,7 @@ class Stops(Silent):
         monkeypatch.setattr(AlternatingTrainer, "step", stepping)
 
 
-@pytest.mark.parametrize("variant", SMALL)
+@pytest.mark.parametrize("variant", [*SMALL, *OWN_RATES])
 def test_a_run_that_was_stopped_goes_on_bit_by_bit(tmp_path, monkeypatch, variant):
     train(tmp_path / "whole", variant)
     for stop in (0, 13, 24):
