@@ -33,7 +33,8 @@ COMMAND = Path(sysconfig.get_path("scripts")) / "ganzoo"
 
 
 def train(folder, variant="dcgan", **arguments):
-    options = {**(SMALL | OWN_RATES)[variant], "batch_size": 16, "lr_decay_from": 0.3, "lr_final": 0.1, **arguments.pop("options", {})}
+    small = {**SMALL, **OWN_RATES}[variant]
+    options = {**small, "batch_size": 16, "lr_decay_from": 0.3, "lr_final": 0.1, **arguments.pop("options", {})}
     arguments = {"images": 640, "device": "cpu", "precision": "fp32"} | arguments
     return ganzoo.train(variant, out=folder, options=options, **arguments)
 
