@@ -20,8 +20,9 @@ from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import replace_file
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
+from ganzoo.registry import Registry
 from ganzoo.training.config import Budget, resolve
-from ganzoo.training.folder import OtherRunError
+from ganzoo.training.folder import OtherRunError, read_run
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.precision import choose_device
 from ganzoo.training.run import train
@@ -96,6 +97,9 @@ def compare(
     contenders = [name.removesuffix("@default") for name in contenders]
     if twice := [name for name in contenders if contenders.count(name) > 1]:
         raise UsageError(f"{twice[0]} is given twice")
+    if budget == Budget():
+        for folder in (out / name / f"seed-{seed}" for seed in range(seeds) for name in contenders):
+            _require_whole(registry, folder)
     # What cannot be read or scored should be known before hours of training.
     store = open_data(data, registry=registry, resolution=resolution)
     shape, known = store.sample_shape, data if isinstance(store, Store) else None
@@ -187,6 +191,20 @@ def read_results(out: Path) -> list[Result]:
         except (ValueError, TypeError):
             continue
     return found
+
+
+def _require_whole(registry: Registry, folder: Path) -> None:
+    """Raise OtherRunError if a folder holds a run that was given a budget: to go on with it to its preset's takes a word."""
+    previous = read_run(folder)
+    if previous is None:
+        return
+    preset = resolve(registry, str(previous["variant"]), preset=str(previous["preset"])).budget
+    had = Budget(**previous["budget"])
+    if had != preset:
+        told = f"--images {had.images}" if had.images else f"--budget {had.seconds:g}s"
+        raise OtherRunError(
+            f"{str(folder)!r} holds a run that was given {told}", hint="say so again, or compare in another folder: --out DIR"
+        )
 
 
 def _write_results(out: Path, results: Iterable[Result]) -> None:

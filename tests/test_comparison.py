@@ -6,6 +6,7 @@ import pytest
 from ganzoo.comparison import compare, interval, read_results
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.training.config import Budget
+from ganzoo.training.folder import OtherRunError
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
 
@@ -46,6 +47,14 @@ def test_a_comparison_goes_on_where_it_was_and_grows(tmp_path):
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps, "what is done is not done again"
     assert len(read_results(tmp_path)) == 4
     assert (tmp_path / "mlp@keras" / "seed-1" / "model").is_dir()
+
+
+def test_without_a_budget_no_other_comparison_is_taken_over(tmp_path):
+    compare(["mlp"], out=tmp_path, budget=Budget(images=640), samples=300, seeds=1, device="cpu")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    with pytest.raises(OtherRunError, match="was given --images 640"):
+        compare(["mlp"], out=tmp_path, budget=Budget(), samples=300, seeds=1, device="cpu")
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_wrong_names_are_told_before_anything_is_trained(tmp_path):

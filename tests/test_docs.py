@@ -33,6 +33,18 @@ def test_the_tutorials_plugin_works(run_ganzoo, plugin_distribution, tmp_path):
     assert np.linalg.norm(points, axis=1).max() > 0.4
 
 
+def test_the_tutorials_loss_and_penalty_work(run_ganzoo, plugin_distribution):
+    calls = re.findall(r"`(registry\.add\(\"(?:loss|penalty)\".*?\))`", TUTORIAL)
+    assert len(calls) == 2
+    modules = {name: code(name) for name in ("spiral_gan/__init__.py", "spiral_gan/networks.py", "spiral_gan/parts.py")}
+    modules["spiral_gan/__init__.py"] += "".join(f"    {call}\n" for call in calls)
+    folder = plugin_distribution("spiral-gan", version="0.1", entry_points={"spiral": "spiral_gan"}, modules=modules)
+    (command,) = re.findall(r"`ganzoo (train spiral .*?)`", TUTORIAL)
+    result = run_ganzoo(*command.split(), "--images", "2000", "--out", "run", plugins=[folder])
+    assert result.returncode == 0, result.stderr
+    assert "drift" in result.stderr
+
+
 def test_the_project_file_declares_the_entry_point():
     assert '[project.entry-points.ganzoo]\nspiral = "spiral_gan"' in code("pyproject.toml")
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from ganzoo.errors import UsageError
+from ganzoo.errors import PluginError, UsageError
 from ganzoo.interfaces import Critique, Loss, Noise, Penalty, StepContext, Trainer
 from ganzoo.training.optimizers import create_optimizer
 
@@ -128,7 +128,7 @@ class AlternatingTrainer(Trainer):
         """What the discriminator minimises on real samples and as many generated ones, penalties included; and metrics."""
         with context.autocast():
             real_logits, fake_logits = self.judge(part.reals, fakes, part.labels)
-        loss = self.loss.discriminator(real_logits, fake_logits)
+        loss = scalar(self.loss.discriminator(real_logits, fake_logits), "the loss", self.loss)
         metrics = {"loss_d": loss.detach(), "real": real_logits.detach().mean(), "fake": fake_logits.detach().mean()}
         discriminator = self.networks["discriminator"]
         for name, penalty in self.penalties.items():
@@ -136,7 +136,7 @@ class AlternatingTrainer(Trainer):
                 noise = part.of(context.noise(f"penalty {name}"))
                 critique = Critique(discriminator, part.reals, fakes, real_logits, fake_logits, part.labels, noise)
                 with context.autocast():
-                    term = penalty(critique)
+                    term = scalar(penalty(critique), f"the penalty {name!r}", penalty)
                 loss = loss + penalty.weight * penalty.interval * term
                 metrics[name] = term.detach()
         return loss, metrics
@@ -148,7 +148,7 @@ class AlternatingTrainer(Trainer):
             with torch.no_grad():
                 real_logits = discriminator(part.reals, part.labels).float() if self.loss.pairs else None
             fake_logits = discriminator(fakes, part.labels).float()
-        loss = self.loss.generator(real_logits, fake_logits)
+        loss = scalar(self.loss.generator(real_logits, fake_logits), "the loss", self.loss)
         return loss, {"loss_g": loss.detach()}
 
     def judge(self, reals: Tensor, fakes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -185,6 +185,14 @@ def split(reals: Tensor, labels: Tensor | None, count: int) -> list[Part]:
     if len(reals) % count:
         raise UsageError(f"a step's {len(reals)} samples cannot be cut into accumulate={count} equal parts")
     return [Part(reals[i::count], None if labels is None else labels[i::count], i, count) for i in range(count)]
+
+
+def scalar(value: object, what: str, of: object) -> Tensor:
+    """``value``, if it is what a loss and a penalty return: a tensor that is one number. Raises PluginError."""
+    if isinstance(value, Tensor) and value.ndim == 0:
+        return value
+    found = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    raise PluginError(f"{what} ({type(of).__name__}) returned {found}; it has to be a tensor that is one number")
 
 
 @contextlib.contextmanager

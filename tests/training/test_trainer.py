@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.errors import PluginError, UnknownNameError, UsageError
 from ganzoo.interfaces import Discriminator, Generator, Noise, Penalty, StepContext
 from ganzoo.losses import NonSaturating, Relativistic, Wasserstein
 from ganzoo.penalties import R1, FiniteDifference, GradientPenalty
@@ -56,6 +56,24 @@ class Counts(Penalty):
     def __call__(self, critique):
         self.seen.append(critique)
         return critique.real_logits.square().mean()
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(torch.ones(4), r"a tensor of shape \(4,\)"), (None, "a NoneType"), (0.5, "a float")]
+)
+def test_whose_term_is_not_one_number_is_said(value, found):
+    class Odd(Penalty):
+        def __call__(self, critique):
+            return value
+
+    class Vector(NonSaturating):
+        def generator(self, real, fake):
+            return value
+
+    with pytest.raises(PluginError, match=rf"the penalty 'odd' \(Odd\) returned {found}"):
+        steps(trainer(penalties={"odd": Odd(1.0)}), 1)
+    with pytest.raises(PluginError, match=rf"the loss \(Vector\) returned {found}"):
+        steps(trainer(Vector()), 1)
 
 
 def trainer(loss=None, discriminator=None, penalties=None, **options):
