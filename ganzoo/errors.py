@@ -44,7 +44,7 @@ class UnknownNameError(UsageError):
         near = nearest(name, known)
         few = f"there are {', '.join(known)}" if 0 < len(known) <= FEW else None
         meant = f"did you mean {' or '.join(near)}?" if near else few
-        super().__init__(f"unknown {what} {name!r}", hint="; ".join(filter(None, (meant, hint))) or None)
+        super().__init__(f"unknown {what} {name!r}", hint=(" " if near else "; ").join(filter(None, (meant, hint))) or None)
 
 
 class DataError(GanzooError):
@@ -68,12 +68,13 @@ class TrainingError(GanzooError):
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The names in ``known`` closest in spelling to ``name``, best first; the last dotted part counts too."""
+    """The names in ``known`` closest in spelling to ``name``, best first; a first word, or the last dotted part, counts too."""
     import difflib
 
     known = list(known)
     tail = name.rpartition(".")[2]
     found = difflib.get_close_matches(name, known, n=limit, cutoff=0.6)
+    found += [k for k in known if name and k.startswith(f"{name}-") and k not in found]
     found += [k for k in known if k.rpartition(".")[2] == tail and k not in found]
     if not found:
         by_tail = {k.rpartition(".")[2]: k for k in reversed(known)}

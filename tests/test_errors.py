@@ -12,6 +12,7 @@ from ganzoo.errors import GanzooError, UnknownNameError, UsageError, nearest
         ("critic.width", ["generator.width", "lr"], ["generator.width"]),
         ("widht", ["generator.latent_size", "generator.width"], ["generator.width"]),
         ("zebra", ["mlp", "dcgan"], []),
+        ("dcgan", ["mlp-fashion-mnist", "dcgan-fashion-mnist"], ["dcgan-fashion-mnist"]),
         ("mlp", [], []),
     ],
 )
@@ -25,7 +26,7 @@ def test_nearest_is_bounded_and_takes_any_iterable():
 
 def test_an_unknown_name_offers_the_nearest_then_the_hint():
     error = UnknownNameError("variant", "dcgn", ["dcgan", "mlp"], hint="list them: ganzoo list")
-    assert str(error) == "unknown variant 'dcgn' (did you mean dcgan?; list them: ganzoo list)"
+    assert str(error) == "unknown variant 'dcgn' (did you mean dcgan? list them: ganzoo list)"
 
 
 def test_an_unknown_name_without_neighbours_lists_all_that_there_are_if_they_are_few():
