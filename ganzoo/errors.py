@@ -68,7 +68,7 @@ class TrainingError(GanzooError):
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The names in ``known`` closest in spelling to ``name``, best first; a first word, or the last dotted part, counts too."""
+    """The names in ``known`` closest in spelling to ``name``, best first; a first word or a last dotted part counts."""
     import difflib
 
     known = list(known)

@@ -174,7 +174,7 @@ def test_an_unknown_wanted_plugin_is_named(two_plugins, load_plugins, monkeypatc
     monkeypatch.setenv("GANZOO_LOAD_PLUGINS", "ganzoo,dist-c")
     assert set(load_plugins(*two_plugins).registry.names("variant")) == SHIPPED
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "ganzoo: unknown plugin 'dist-c' (did you mean dist-a?; GANZOO_LOAD_PLUGINS names it)"
+    assert line == "ganzoo: unknown plugin 'dist-c' (did you mean dist-a? GANZOO_LOAD_PLUGINS names it)"
 
 
 @pytest.mark.parametrize("kind", BROKEN)

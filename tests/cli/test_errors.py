@@ -100,7 +100,7 @@ def test_debug_shows_the_traceback(fail, value, shown):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (["lst"], "ganzoo: unknown command 'lst'; did you mean list?; list them: ganzoo --help"),
+        (["lst"], "ganzoo: unknown command 'lst'; did you mean list? list them: ganzoo --help"),
         (["a\nb"], r"ganzoo: unknown command 'a\nb'; list them: ganzoo --help"),
         (["--bogus"], "ganzoo: no such option '--bogus'; try: ganzoo --help"),
         (["list", "--bogus"], "ganzoo: no such option '--bogus'; try: ganzoo list --help"),
