@@ -72,7 +72,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     show_default=True,
     help="Of the networks; auto: bf16 where the device has it and it agrees with fp32.",
 )
-@click.option("--compile", is_flag=True, help="Use torch.compile, after a minute or so, and no CUDA graphs.")
+@click.option("--compile", is_flag=True, help="Use torch.compile, which takes a minute or so, instead of CUDA graphs.")
 @click.option(
     "--score-every",
     metavar="IMAGES",

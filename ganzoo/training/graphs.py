@@ -114,7 +114,7 @@ class Replays:
             metrics = self._trainer.step(reals, labels, context)
         here.wait_stream(beside)
         if last and (changed := [name for name, kept in kept_in_python(self._trainer).items() if before.get(name) != kept]):
-            self._give_up(f"{changed[0]} changes with every step")
+            self._give_up(f"{changed[0]} changed in a step")
         elif waits:
             self._give_up("a step waits for the device")
         return metrics
@@ -232,7 +232,7 @@ def kept_in_python(trainer: Trainer) -> dict[str, Any]:
     for role, network in trainer.networks.items():
         holders |= {f"{role} {name}".strip(): {**vars(m), **m._buffers} for name, m in network.named_modules()}
     for role, optimizer in trainer.optimizers.items():
-        holders |= {f"the optimizer {role}": group for group in optimizer.param_groups}
+        holders |= {f"the optimizer {role}, group {number}": group for number, group in enumerate(optimizer.param_groups)}
     for holder, values in holders.items():
         for name, value in values.items():
             if isinstance(value, (bool, int, float, str)):
