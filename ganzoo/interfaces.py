@@ -185,8 +185,9 @@ class Loss(ABC):
 
     Attributes:
         pairs: Whether :meth:`generator` looks at ``real``. Where it does not, the trainer saves that forward pass.
-        capturable: Whether a CUDA graph may stand for it: it keeps nothing in Python from one step to the next, draws no
-            random numbers of its own, and never waits for the device. Each class says so for itself; it is not inherited.
+        capturable: Whether a CUDA graph may stand for it: it keeps nothing in Python from one step to the next, draws random
+            numbers from the noise that it is lent alone, and never waits for the device. Each class says so for itself; it
+            is not inherited.
     """
 
     pairs: ClassVar[bool] = False

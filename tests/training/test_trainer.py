@@ -58,24 +58,6 @@ class Counts(Penalty):
         return critique.real_logits.square().mean()
 
 
-@pytest.mark.parametrize(
-    ("value", "found"), [(torch.ones(4), r"a tensor of shape \(4,\)"), (None, "a NoneType"), (0.5, "a float")]
-)
-def test_whose_term_is_not_one_number_is_said(value, found):
-    class Odd(Penalty):
-        def __call__(self, critique):
-            return value
-
-    class Vector(NonSaturating):
-        def generator(self, real, fake):
-            return value
-
-    with pytest.raises(PluginError, match=rf"the penalty 'odd' \(Odd\) returned {found}"):
-        steps(trainer(penalties={"odd": Odd(1.0)}), 1)
-    with pytest.raises(PluginError, match=rf"the loss \(Vector\) returned {found}"):
-        steps(trainer(Vector()), 1)
-
-
 def trainer(loss=None, discriminator=None, penalties=None, **options):
     torch.manual_seed(0)
     networks = {"generator": G(), "discriminator": discriminator or D()}
@@ -97,6 +79,24 @@ def steps(t, count, batch=4):
         context.step += 1
         context.images += batch
     return metrics
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(torch.ones(4), r"a tensor of shape \(4,\)"), (None, "a NoneType"), (0.5, "a float")]
+)
+def test_whose_term_is_not_one_number_is_said(value, found):
+    class Odd(Penalty):
+        def __call__(self, critique):
+            return value
+
+    class Vector(NonSaturating):
+        def generator(self, real, fake):
+            return value
+
+    with pytest.raises(PluginError, match=rf"the penalty 'odd' \(Odd\) returned {found}"):
+        steps(trainer(penalties={"odd": Odd(1.0)}), 1)
+    with pytest.raises(PluginError, match=rf"the loss \(Vector\) returned {found}"):
+        steps(trainer(Vector()), 1)
 
 
 def test_both_networks_learn():
