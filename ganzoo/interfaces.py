@@ -184,7 +184,7 @@ class Loss(ABC):
     """An adversarial loss on raw logits.
 
     Attributes:
-        pairs: Whether :meth:`generator` looks at ``real``. Where it does not, the trainer saves that forward pass.
+        pairs: Whether :meth:`generator` looks at ``real``.
         capturable: Whether a CUDA graph may stand for it: it keeps nothing in Python from one step to the next, draws random
             numbers from the noise that it is lent alone, and never waits for the device. Each class says so for itself; it
             is not inherited.
@@ -199,7 +199,10 @@ class Loss(ABC):
 
     @abstractmethod
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
-        """What the generator minimises: a scalar. ``real`` is None unless :attr:`pairs`."""
+        """What the generator minimises: a scalar.
+
+        ``real`` is None unless :attr:`pairs`, and else detached, as the discriminator had it before this step's update.
+        """
 
 
 class Noise:

@@ -43,6 +43,13 @@ def part_of(size: int, share: float) -> int:
     return max(1, round(share * size))
 
 
+def first_pairs(critique: Critique, share: float) -> tuple[Tensor, Tensor, Tensor | None]:
+    """A share of a batch: real samples, generated ones, and the labels of both, one after the other."""
+    count = part_of(len(critique.real), share)
+    labels = None if critique.labels is None else critique.labels[:count].repeat(2)
+    return critique.real[:count], critique.fake[:count], labels
+
+
 class GradientPenalty(Penalty):
     """``E[(‖∂D(x̂)/∂x̂‖₂ - target)²]`` at random points x̂ between a real and a generated sample.
 
@@ -96,24 +103,57 @@ class R2(Penalty):
         return 0.5 * input_gradients(critique.discriminator, critique.fake, critique.labels).square().sum(1).mean()
 
 
-class FiniteDifference(Penalty):
-    """R1 + R2 by finite differences: ``½E[((D(x + σε) - D(x)) / σ)²]``, ε standard normal, on real and on generated samples.
+class Slope(Penalty):
+    """R1 + R2 in units of the data: ``½E[(d‖∂D/∂x‖)²]`` on real and on generated samples.
 
-    Its expectation is ``½E‖∂D/∂x‖²`` up to O(σ²): ε has unit covariance. It needs one forward pass over ``share`` of the
-    batch and an ordinary backward, and so works at the speed and precision of the discriminator's own pass.
-    (After the approximated R1 of Lin et al., 2025, arXiv:2501.08316.)
+    ``d`` is the distance between the real and the generated sample of a pair: ``d‖∂D/∂x‖`` is by how much the logit would
+    change on the way from one to the other. So a weight means the same for samples of any size, shape and scale. R1 and R2
+    measure ``‖∂D/∂x‖`` per unit of the values; as ``d`` grows with the square root of their number, 64x64 colour pictures
+    want 16 times the weight of 28x28 grey ones there.
+
+    It goes with losses that are content once samples are told apart by a margin (hinge, non-saturating, relativistic): where
+    they are, it draws the slope to 0. ``gradient-penalty`` would have it be 1 on the whole way between samples that these
+    losses only want a logit or two apart, which is at odds with that as soon as samples are far from each other.
 
     Args:
         weight: γ.
-        sigma: Standard deviation of the noise, in units of the samples. Where the discriminator runs in bf16, much less
-            than 0.05 drowns in the rounding of its logits.
+        share: The part of the batch that it is measured on, in (0, 1].
+    """
+
+    capturable: ClassVar[bool] = True
+
+    def __init__(self, weight: float = 6e-4, interval: int = 1, *, share: float = 0.25) -> None:
+        super().__init__(weight, interval)
+        self.share = check_share(share)
+
+    def __call__(self, critique: Critique) -> Tensor:
+        real, fake, labels = first_pairs(critique, self.share)
+        squares = input_gradients(critique.discriminator, torch.cat([real, fake]), labels).square().sum(1)
+        distances = (real - fake).flatten(1).square().sum(1)
+        # Half the mean over the real ones plus half that over the generated ones, which are as many.
+        term: Tensor = (squares * distances.repeat(2)).mean()
+        return term
+
+
+class FiniteDifference(Penalty):
+    """What :class:`Slope` measures, by one step of noise instead of an exact gradient: ``½E[n((D(x + σdε/√n) - D(x)) / σ)²]``.
+
+    That is ``½E[(d‖∂D/∂x‖)²]`` for samples of n values, up to O(σ²): ε is standard normal and has unit covariance. It takes
+    one forward pass over ``share`` of the batch and an ordinary backward, and so works at the speed and precision of the
+    discriminator's own pass; a single random direction says less than a gradient. (After the approximated R1 of Lin et al.,
+    2025, arXiv:2501.08316.)
+
+    Args:
+        weight: γ.
+        sigma: The step's length, as a part of d. Where the discriminator runs in bf16, much less than 0.05 drowns in the
+            rounding of its logits.
         share: The part of the batch that it is measured on, in (0, 1].
     """
 
     capturable: ClassVar[bool] = True
     compares: ClassVar[bool] = True
 
-    def __init__(self, weight: float = 1.0, interval: int = 1, *, sigma: float = 0.05, share: float = 0.25) -> None:
+    def __init__(self, weight: float = 6e-4, interval: int = 1, *, sigma: float = 0.06, share: float = 0.25) -> None:
         super().__init__(weight, interval)
         if not sigma > 0:
             raise UsageError(f"sigma must be positive, got {sigma}")
@@ -121,12 +161,13 @@ class FiniteDifference(Penalty):
         self.share = check_share(share)
 
     def __call__(self, critique: Critique) -> Tensor:
-        count = part_of(len(critique.real), self.share)
-        x = torch.cat([critique.real[:count], critique.fake[:count]])
-        labels = None if critique.labels is None else critique.labels[:count].repeat(2)
+        real, fake, labels = first_pairs(critique, self.share)
+        count, x = len(real), torch.cat([real, fake])
         noise = critique.noise.normal(count, 2, *x.shape[1:]).transpose(0, 1).flatten(0, 1)
-        moved = critique.discriminator(x + self.sigma * noise, labels).float()
+        # Root mean squares over a sample's values, in which n and √n are no more to be seen.
+        distance = (real - fake).flatten(1).square().mean(1).sqrt().repeat(2)
+        moved = critique.discriminator(x + self.sigma * distance.view(-1, *[1] * (x.ndim - 1)) * noise, labels).float()
         logits = torch.cat([critique.real_logits[:count], critique.fake_logits[:count]])
         slopes: Tensor = ((moved - logits) / self.sigma).square()
         # Half the mean over the real ones plus half that over the generated ones, which are as many.
-        return slopes.mean()
+        return x[0].numel() * slopes.mean()

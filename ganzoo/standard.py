@@ -21,7 +21,8 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
     ("penalty", "gradient-penalty", "ganzoo.penalties:GradientPenalty", "(|grad D| - 1)^2 on interpolates (WGAN-GP)"),
     ("penalty", "r1", "ganzoo.penalties:R1", "|grad D|^2 on real samples (Mescheder et al., 2018)"),
     ("penalty", "r2", "ganzoo.penalties:R2", "|grad D|^2 on generated samples (Mescheder et al., 2018)"),
-    ("penalty", "finite-difference", "ganzoo.penalties:FiniteDifference", "R1 + R2 by one step of noise, no double backward"),
+    ("penalty", "slope", "ganzoo.penalties:Slope", "R1 + R2 in units of the data: one weight for samples of any size"),
+    ("penalty", "finite-difference", "ganzoo.penalties:FiniteDifference", "the same by one step of noise, no double backward"),
     ("trainer", "alternating", "ganzoo.training.trainer:AlternatingTrainer", "a discriminator step, then a generator step"),
     (
         "dataset",

@@ -62,6 +62,12 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option(
     "--penalty", "penalties", multiple=True, metavar="NAME[=WEIGHT]", help="Other penalties, or none. May be repeated."
 )
+@click.option(
+    "--mirror/--no-mirror",
+    default=None,
+    help="Show half of the pictures mirrored, left to right. Default: where they look the same mirrored, as photographs do, "
+    "and clothes and letters do not.",
+)
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Any option. May be repeated.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
@@ -98,6 +104,7 @@ def train(
     images: str | None,
     loss: str | None,
     penalties: tuple[str, ...],
+    mirror: bool | None,
     options: tuple[str, ...],
     seed: int,
     device: str,
@@ -118,13 +125,15 @@ def train(
     from ganzoo.training.run import execute
 
     chosen: dict[str, Json] = dict(parse_option(text) for text in options)
-    for key, given in (("loss", loss is not None), ("penalties", bool(penalties))):
+    for key, given in (("loss", loss is not None), ("penalties", bool(penalties)), ("mirror", mirror is not None)):
         if given and key in chosen:
             raise UsageError(f"{key} is given twice, as an option of its own and with -o")
     if "none" in penalties and len(penalties) > 1:
         raise UsageError("--penalty none excludes any other")
     if loss is not None:
         chosen["loss"] = loss
+    if mirror is not None:
+        chosen["mirror"] = mirror
     if penalties:
         chosen["penalties"] = {name: arguments for text in penalties for name, arguments in parse_penalty(text).items()}
     config = resolve(

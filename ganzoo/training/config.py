@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -37,6 +37,8 @@ class LoopSettings(BaseModel):
         images: How long to train, unless ``--budget`` or ``--images`` says.
         batch_size: Real samples in a step.
         ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
+        mirror: Show half of all pictures mirrored, left to right. ``auto``: where they look the same mirrored, as photographs
+            do, and clothes and letters do not.
         lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
         lr_final: What they fall to at its end, as a fraction of what they were.
         checkpoint_seconds: Between two checkpoints.
@@ -47,6 +49,7 @@ class LoopSettings(BaseModel):
     images: Annotated[PositiveInt, BeforeValidator(_count)] = 1_000_000
     batch_size: Annotated[int, Field(ge=2, le=1 << 20)] = 64
     ema_images: Annotated[float, Field(ge=0), BeforeValidator(_count)] = 10_000
+    mirror: bool | Literal["auto"] = "auto"
     lr_decay_from: Fraction = 1.0
     lr_final: Fraction = 1.0
     checkpoint_seconds: PositiveFloat = 60

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from ganzoo.data.mirror import mirrored
 from ganzoo.data.store import Feed
 from ganzoo.errors import GanzooError, TrainingError
 from ganzoo.interfaces import Noise, StepContext, Trainer
@@ -117,6 +118,8 @@ def run_loop(
         # Layers that draw for themselves, such as dropout, use torch's own generator.
         seed_layers(context.device, stream(context.seed, context.step, f"layers {context.share[0]}"))
         reals, labels = feed.batch(context.images, settings.batch_size)
+        if settings.mirror is True:
+            reals = mirrored(reals, context.noise("mirror").uniform(len(reals)) < 0.5)
         with blaming(f"step {context.step} of {type(trainer).__name__}"):
             metrics = take_step(reals, labels, context)
         context.step += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 
 from ganzoo import __version__, plugins
 from ganzoo.data import open_data
+from ganzoo.data.mirror import looks_the_same_mirrored
 from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
@@ -23,6 +24,7 @@ from ganzoo.interfaces import Generator, Trainer
 from ganzoo.model_folder import FORMAT, ModelConfig, make_config
 from ganzoo.pretrained import tensors_of
 from ganzoo.registry import Origin
+from ganzoo.sampling import can_be_drawn
 from ganzoo.training.command import command_of, shareable
 from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
@@ -71,7 +73,8 @@ class Prepared:
         kept = f"the best {self.scoring.by} of every {self.scoring.every:,} images" if self.scoring else "the last weights"
         return {
             "variant": f"{c.variant.name}, preset {c.preset}",
-            "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}",
+            "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
+            + (", half of them shown mirrored" if c.loop.mirror else ""),
             "parameters": sizes,
             "budget": " or ".join(limits),
             "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
@@ -111,6 +114,7 @@ def prepare(
     store = processes.in_turn(
         lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
     )
+    config = settle_mirror(config, store)
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -144,6 +148,14 @@ def prepare(
     if scoring and processes.is_main:
         scoring.prepare(prepared.store)
     return prepared
+
+
+def settle_mirror(config: RunConfig, store: Store | Stream) -> RunConfig:
+    """The same run, with ``mirror`` true or false: as its options say, or as the data is. Raises UsageError."""
+    if config.loop.mirror is True and not can_be_drawn(store.sample_shape, store.value_range):
+        raise UsageError(f"mirror=true is for pictures, and the samples of {store.name} are none", hint="-o mirror=false")
+    chosen = looks_the_same_mirrored(store) if config.loop.mirror == "auto" else config.loop.mirror
+    return replace(config, loop=config.loop.model_copy(update={"mirror": chosen}))
 
 
 def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA:

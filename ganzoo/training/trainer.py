@@ -87,14 +87,17 @@ class AlternatingTrainer(Trainer):
         # of several parts would not fit in memory, or there would be no parts: there, the same samples are made again.
         shared = both_learn and len(parts) == 1
         shown: list[Tensor] = []
+        real_logits: dict[int, Tensor] = {}
 
         def discriminator_loss(part: Part) -> Losses:
             with torch.set_grad_enabled(shared):
                 shown[:] = [self.generate(part, context)]
-            return self.discriminator_loss(part, shown[0].detach(), context)
+            loss, metrics, real_logits[part.index] = self.discriminator_loss(part, shown[0].detach(), context)
+            return loss, metrics
 
         def generator_loss(part: Part) -> Losses:
-            return self.generator_loss(part, shown[0] if shared else self.generate(part, context), context)
+            fakes = shown[0] if shared else self.generate(part, context)
+            return self.generator_loss(part, fakes, real_logits[part.index], context)
 
         metrics = self.descend("discriminator", parts, discriminator_loss, context)
         if both_learn:
@@ -124,8 +127,11 @@ class AlternatingTrainer(Trainer):
             samples: Tensor = generator(latents, part.labels).float()
         return samples
 
-    def discriminator_loss(self, part: Part, fakes: Tensor, context: StepContext) -> Losses:
-        """What the discriminator minimises on real samples and as many generated ones, penalties included; and metrics."""
+    def discriminator_loss(
+        self, part: Part, fakes: Tensor, context: StepContext
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """What the discriminator minimises on real samples and as many generated ones, penalties included; metrics; and the
+        logits of the real ones, detached."""
         with context.autocast():
             real_logits, fake_logits = self.judge(part.reals, fakes, part.labels)
         loss = scalar(self.loss.discriminator(real_logits, fake_logits), "the loss", self.loss)
@@ -139,16 +145,17 @@ class AlternatingTrainer(Trainer):
                     term = scalar(penalty(critique), f"the penalty {name!r}", penalty)
                 loss = loss + penalty.weight * penalty.interval * term
                 metrics[name] = term.detach()
-        return loss, metrics
+        return loss, metrics, real_logits.detach()
 
-    def generator_loss(self, part: Part, fakes: Tensor, context: StepContext) -> Losses:
-        """What the generator minimises, through the samples ``fakes`` that it made; and metrics."""
-        discriminator = self.networks["discriminator"]
+    def generator_loss(self, part: Part, fakes: Tensor, real_logits: Tensor, context: StepContext) -> Losses:
+        """What the generator minimises, through the samples ``fakes`` that it made; and metrics.
+
+        A loss that pairs takes ``real_logits`` as the discriminator has just given them, before it learned from them: another
+        forward pass would tell little more.
+        """
         with context.autocast():
-            with torch.no_grad():
-                real_logits = discriminator(part.reals, part.labels).float() if self.loss.pairs else None
-            fake_logits = discriminator(fakes, part.labels).float()
-        loss = scalar(self.loss.generator(real_logits, fake_logits), "the loss", self.loss)
+            fake_logits = self.networks["discriminator"](fakes, part.labels).float()
+        loss = scalar(self.loss.generator(real_logits if self.loss.pairs else None, fake_logits), "the loss", self.loss)
         return loss, {"loss_g": loss.detach()}
 
     def judge(self, reals: Tensor, fakes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -6,15 +6,15 @@ from ganzoo import Preset, Registrar, Variant, hookimpl
 
 VARIANT = Variant(
     name="dcgan",
-    summary="strided convolutions, hinge loss; sharp pictures in minutes",
+    summary="strided convolutions, relativistic loss; sharp pictures in minutes",
     paper=(
         "Radford et al., Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, "
         "2016, https://arxiv.org/abs/1511.06434"
     ),
     generator="dcgan",
     discriminator="dcgan",
-    loss="hinge",
-    penalties={"gradient-penalty": {"weight": 10.0, "share": 0.25}},
+    loss="relativistic",
+    penalties={"slope": {"weight": 6e-4, "share": 0.125}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",
@@ -46,6 +46,7 @@ VARIANT = Variant(
                 "discriminator.init_std": 0.02,
                 "loss": "non-saturating",
                 "penalties": {},
+                "mirror": False,
                 "lr": 2e-4,
                 "betas": [0.5, 0.999],
                 "batch_size": 64,

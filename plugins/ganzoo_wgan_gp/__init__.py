@@ -48,6 +48,7 @@ VARIANT = Variant(
                 "discriminator.kernel_size": 5,
                 "discriminator.unit_range": True,
                 "n_critic": 5,
+                "mirror": False,
                 "lr": 1e-4,
                 "betas": [0.5, 0.9],
                 "batch_size": 50,

@@ -82,8 +82,20 @@ class Recorder(Trainer):
         return {}
 
 
-def looped(tmp_path, trainer, seed=0, precision=torch.float32, stop=(), checkpoint=lambda: True, share=(0, 1), **settings):
-    store = Store("numbers", torch.arange(10.0).reshape(10, 1))
+NUMBERS = Store("numbers", torch.arange(10.0).reshape(10, 1))
+
+
+def looped(
+    tmp_path,
+    trainer,
+    seed=0,
+    precision=torch.float32,
+    stop=(),
+    checkpoint=lambda: True,
+    share=(0, 1),
+    store=NUMBERS,
+    **settings,
+):
     budget = Budget(images=40)
     with Writer() as writer:
         monitor = Monitor(
@@ -135,6 +147,32 @@ def test_every_epoch_shows_every_sample_in_the_order_of_the_seed(tmp_path):
     assert first.samples == Order(10, 1).indices(0, 40).tolist()
     assert first.samples != second.samples
     assert all(sorted(first.samples[i : i + 10]) == list(range(10)) for i in range(0, 40, 10))
+
+
+def test_processes_mirror_the_same_pictures_as_one_does(tmp_path):
+    class Sees(Trainer):
+        def __init__(self):
+            super().__init__({"generator": nn.Linear(1, 1)})
+            self.seen = []
+
+        def step(self, reals, labels, context):
+            self.seen.append(reals)
+            return {}
+
+    pictures = Store("pictures", torch.arange(10 * 12, dtype=torch.uint8).view(10, 1, 3, 4))
+
+    def seen(share, **settings):
+        trainer = Sees()
+        looped(tmp_path, trainer, share=share, store=pictures, **settings)
+        return torch.stack(trainer.seen)
+
+    plain, whole = seen((0, 1)), seen((0, 1), mirror=True)
+    turned = (whole != plain).flatten(2).any(2)
+    assert 10 < int(turned.sum()) < 30
+    assert torch.equal(whole, torch.where(turned.view(8, 5, 1, 1, 1), plain.flip(4), plain))
+    assert torch.equal(whole, seen((0, 1), mirror=True))
+    parts = [seen((rank, 5), mirror=True) for rank in range(5)]
+    assert torch.equal(whole, torch.cat(parts, 1))
 
 
 def test_layers_that_draw_for_themselves_are_seeded_at_every_step(tmp_path):

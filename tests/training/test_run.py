@@ -40,7 +40,7 @@ def test_the_folder_of_a_run(run):
 def test_metrics_are_json_lines(run):
     rows = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["images"] == 320
-    assert all(math.isfinite(rows[-1][name]) for name in ("loss_d", "loss_g", "gradient-penalty", "seconds"))
+    assert all(math.isfinite(rows[-1][name]) for name in ("loss_d", "loss_g", "slope", "seconds"))
 
 
 def test_sheets_are_drawn_as_training_goes(run):
@@ -71,7 +71,7 @@ def test_a_model_says_how_it_was_made(run):
     assert config.variant == "dcgan"
     assert config.training["images"] == 320
     assert config.training["dataset"]["name"] == "fashion-mnist-10k"
-    assert config.training["penalties"]["gradient-penalty"]["arguments"]["share"] == 0.25
+    assert config.training["penalties"]["slope"]["arguments"]["share"] == 0.125
     assert config.networks["generator"].arguments["width"] == 4
 
 
@@ -248,3 +248,30 @@ def test_a_run_leaves_the_callers_random_numbers_alone(tmp_path):
     torch.manual_seed(5)
     train(tmp_path / "run")
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_pictures_that_look_the_same_mirrored_are_shown_so_too(tmp_path):
+    """What was decided is written down, and said again by whoever goes on with the run."""
+    pictures = np.random.default_rng(0).integers(0, 256, (300, 3, 16, 16), np.uint8)
+    np.save(tmp_path / "noise.npy", pictures)
+    runs = {
+        name: train(tmp_path / name, data=str(tmp_path / "noise.npy"), options={**TINY, **options})
+        for name, options in {"left open": {}, "asked for": {"mirror": True}, "refused": {"mirror": False}}.items()
+    }
+    said = {name: json.loads((run.folder / "config.json").read_text())["loop"]["mirror"] for name, run in runs.items()}
+    assert said == {"left open": True, "asked for": True, "refused": False}
+    made = {name: weights(run)["project.weight"] for name, run in runs.items()}
+    assert torch.equal(made["left open"], made["asked for"])
+    assert not torch.equal(made["left open"], made["refused"])
+    longer = train(tmp_path / "left open", data=str(tmp_path / "noise.npy"), images=96)
+    assert (longer.resumed, longer.images) == (64, 96)
+
+
+def test_clothes_are_not_mirrored_unasked(run):
+    assert json.loads((run.folder / "config.json").read_text())["loop"]["mirror"] is False
+
+
+def test_what_is_no_picture_cannot_be_mirrored(tmp_path):
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).standard_normal((40, 7)).astype(np.float32))
+    with pytest.raises(UsageError, match="mirror=true is for pictures"):
+        train(tmp_path / "run", "mlp", data=str(tmp_path / "rows.npy"), options={"mirror": True, "batch_size": 8})

@@ -126,10 +126,27 @@ def test_real_and_generated_samples_share_a_pass_unless_batch_norm_would_mix_the
     assert normed.networks["discriminator"].batches == [4, 4, 4]
 
 
-def test_only_a_loss_that_pairs_looks_at_real_samples_for_the_generator():
-    t = trainer(Relativistic())
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_loss_that_pairs_is_given_what_the_discriminator_thought_of_the_real_samples(accumulate):
+    class Remembers(Relativistic):
+        def __init__(self):
+            self.judged, self.given = [], []
+
+        def discriminator(self, real, fake):
+            self.judged.append(real.detach().clone())
+            return super().discriminator(real, fake)
+
+        def generator(self, real, fake):
+            assert not real.requires_grad
+            self.given.append(real.clone())
+            return super().generator(real, fake)
+
+    loss = Remembers()
+    t = trainer(loss, accumulate=accumulate)
     steps(t, 1)
-    assert t.networks["discriminator"].batches == [8, 4, 4]
+    assert t.networks["discriminator"].batches == ([8, 4] if accumulate == 1 else [4, 4, 2, 2])
+    assert len(loss.given) == accumulate
+    assert all(torch.equal(a, b) for a, b in zip(loss.judged, loss.given, strict=True))
 
 
 def test_a_lazy_penalty_comes_every_interval_and_as_much_stronger():
