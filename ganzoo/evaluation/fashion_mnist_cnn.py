@@ -21,5 +21,5 @@ class FashionMNISTExtractor(ShippedExtractor):
     def features(self, pictures: Tensor) -> Tensor:
         if tuple(pictures.shape[1:]) != (1, 28, 28):
             shape = "x".join(map(str, pictures.shape[1:]))
-            raise UsageError(f"{self.name} judges 1x28x28 pictures, not {shape}", hint="for others: --extractor timm:NAME")
+            raise UsageError(f"{self.name} judges 1x28x28 pictures, not {shape}", hint="for others: --extractor cifar10-cnn")
         return self.network.features(pictures)
