@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 import ganzoo
@@ -32,18 +33,22 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 EXTRACTOR = "timm:tf_efficientnet_lite0"
 BATCH = 64
+PARTS = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
 
 
 def unpack(package: Path, out: Path) -> None:
-    """Each PNG of the package has a picture in a row."""
-    rows = [np.asarray(Image.open(package / f"data_batch_{number}.png")) for number in range(1, 6)]
-    for name, pixels, labels in (
-        ("train", np.concatenate(rows), "train_lables.json"),
-        ("test", np.asarray(Image.open(package / "test_batch.png")), "test_lables.json"),
-    ):
-        if not (out / f"{name}.npz").exists():
-            classes = np.asarray(json.loads((package / labels).read_text()), np.int64)
-            np.savez(out / f"{name}.npz", arr_0=pixels.reshape(-1, 32, 32, 3), labels=classes)
+    """Write ``train.npz`` and ``test.npz``, unless they are there."""
+    for split in PARTS:
+        if not (out / f"{split}.npz").exists():
+            pictures, classes = read(package, split)
+            np.savez(out / f"{split}.npz", arr_0=pictures, labels=classes)
+
+
+def read(package: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pictures ``(N, 32, 32, 3)`` and their classes; each PNG of the package has a picture in a row."""
+    rows = [np.asarray(Image.open(package / f"{part}.png")) for part in PARTS[split]]
+    classes = np.asarray(json.loads((package / f"{split}_lables.json").read_text()), np.int64)
+    return np.concatenate(rows).reshape(-1, 32, 32, 3), classes
 
 
 def tutorial(out: Path, seconds: float) -> int:

@@ -42,6 +42,12 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
         "ganzoo.evaluation.fashion_mnist_cnn:FashionMNISTExtractor",
         "96 features of 28x28 grey pictures; a classifier shipped with ganzoo",
     ),
+    (
+        "extractor",
+        "cifar10-cnn",
+        "ganzoo.evaluation.cifar10_cnn:CIFAR10Extractor",
+        "96 features of pictures brought to 32x32; a classifier trained on CIFAR-10, shipped with ganzoo",
+    ),
     ("extractor", "inception", "ganzoo.evaluation.inception:InceptionExtractor", "the published FID's; downloaded once"),
 )
 

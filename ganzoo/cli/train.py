@@ -83,7 +83,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--score-every",
     metavar="IMAGES",
     help="Score the run this often (100k, never), and keep the best checkpoint as the model. Default: 500k in runs of 15 "
-    "minutes or 5M images and more on 28x28 grey pictures, else never.",
+    "minutes or 5M images and more on 5,000 pictures and more, else never.",
 )
 @click.option("--until", metavar="SCORE=VALUE", help="Stop when fd or kid is as low as this: kid=0.02.")
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from ganzoo.errors import DataError, UnknownNameError, UsageError, first_line
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE, load_packaged
-from ganzoo.evaluation.extractors import Extractor, digest
+from ganzoo.evaluation.extractors import Extractor, digest, resize_to, resized
 
 BACKBONES = "timm:"
 """What their names begin with."""
@@ -54,12 +53,12 @@ class TimmExtractor(Extractor):
         self.size: tuple[int, int] = tuple(config["input_size"][1:])
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
-        self.resize = f"bicubic, antialiased, to {self.size[0]}x{self.size[1]}"
+        self.resize = resize_to(self.size)
         self.sha256 = digest(self.network)
         self.eval().requires_grad_(False)
         self.network.to(memory_format=torch.channels_last)
 
     def features(self, pictures: Tensor) -> Tensor:
-        pictures = interpolate(pictures.expand(-1, 3, -1, -1), self.size, mode="bicubic", antialias=True).clamp(-1, 1)
+        pictures = resized(pictures, self.size)
         features: Tensor = self.network(((pictures + 1) / 2 - self.get_buffer("mean")) / self.get_buffer("std"))
         return features.flatten(1)

@@ -62,8 +62,8 @@ def evaluate(
         source: Whatever :func:`ganzoo.load` takes or returns, or an NPZ or NPY file of samples.
         data: The real samples to compare with, held-out ones at best, in any form that ``ganzoo train --data`` takes; by
             default those that the model was trained on, if they are a registered dataset.
-        extractor: Whose features: ``fashion-mnist-cnn``, ``timm:NAME``, ``inception``, or one that a plugin registers; by
-            default the first for 28x28 grey pictures and ``inception`` for all others.
+        extractor: Whose features: ``fashion-mnist-cnn``, ``cifar10-cnn``, ``timm:NAME``, ``inception``, or one that a plugin
+            registers; by default the first for 28x28 grey pictures and ``inception`` for all others.
         samples: How many to draw, and how many real ones to compare with at the most.
         measures: Which scores, or the one; see :class:`Scores`.
         seed: Samples have the seeds from here on.

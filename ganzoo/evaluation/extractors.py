@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 
 class Extractor(nn.Module, ABC):
@@ -37,6 +38,16 @@ class Extractor(nn.Module, ABC):
     def classes(self, features: Tensor) -> Tensor | None:
         """The classes that pictures of these features are taken for, int64 ``(N,)``; None if it is no classifier."""
         return None
+
+
+def resized(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Colour pictures ``(N, 3, *size)`` of ``(N, 1 or 3, H, W)`` in [-1, 1], as :func:`resize_to` says; grey is repeated."""
+    return interpolate(pictures.expand(-1, 3, -1, -1), size, mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def resize_to(size: tuple[int, int]) -> str:
+    """What :func:`resized` does, in the words of a protocol."""
+    return f"bicubic, antialiased, to {size[0]}x{size[1]}"
 
 
 def digest(network: nn.Module) -> str:

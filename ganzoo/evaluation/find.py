@@ -10,9 +10,15 @@ from ganzoo.evaluation.extractors import Extractor
 from ganzoo.registry import Registry
 
 
-def default_extractor(sample_shape: Sequence[int]) -> str:
-    """The name of the extractor for pictures of this shape, where none is asked for."""
-    return "fashion-mnist-cnn" if tuple(sample_shape) == (1, 28, 28) else "inception"
+def default_extractor(sample_shape: Sequence[int], *, shipped: bool = False) -> str:
+    """The name of the extractor for pictures of this shape, where none is asked for.
+
+    Args:
+        shipped: Whether it has to be one that needs no download.
+    """
+    if tuple(sample_shape) == (1, 28, 28):
+        return "fashion-mnist-cnn"
+    return "cifar10-cnn" if shipped else "inception"
 
 
 def find_extractor(registry: Registry, name: str) -> Extractor:

@@ -51,8 +51,8 @@ def _download(url: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"the weights of the extractor inception cannot be downloaded: {error}",
-            hint="is the network there? Without one: --extractor timm:tf_efficientnet_lite0, or, for 28x28 grey pictures, "
-            "--extractor fashion-mnist-cnn",
+            hint="is the network there? Without one: --extractor timm:tf_efficientnet_lite0, or a small one that ships: "
+            "--extractor cifar10-cnn",
         ) from error
     if not sha256(path).startswith(begins):
         raise DataError(f"{path} is damaged", hint="remove it; it is then downloaded anew")

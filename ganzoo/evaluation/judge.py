@@ -27,7 +27,8 @@ class Judge:
     Always the same seeds and the same data, so that scores of one run differ by its weights alone.
 
     Args:
-        extractor: Whose features; by default as for :func:`ganzoo.evaluate`.
+        extractor: Whose features; by default those of one that ships: ``fashion-mnist-cnn`` for 28x28 grey pictures, and
+            ``cifar10-cnn`` for all others.
         samples: How many.
         names: The scores; ``kid`` alone takes few real samples, where ``fd`` takes twice as many as features.
     """
@@ -65,7 +66,7 @@ class Judge:
         """
         if not isinstance(data, Store) or not data.is_pictures:
             raise UsageError(f"{data.name}: only pictures that are in memory can be scored while a model trains on them")
-        name = self.extractor or default_extractor(data.sample_shape)
+        name = self.extractor or default_extractor(data.sample_shape, shipped=True)
         judge = find_extractor(plugins.load().registry, name).to(data.samples.device)
         rows = Order(len(data), 0).indices(0, min(self.samples, len(data)))
         real = features_of_real(judge, data, rows)
@@ -74,6 +75,7 @@ class Judge:
 
 
 def judges_at_once(data: Store | Stream) -> bool:
-    """Whether a :class:`Judge` needs nothing but what is installed."""
-    at_hand = default_extractor(data.sample_shape) == "fashion-mnist-cnn" and importlib.util.find_spec("torch_fidelity")
-    return isinstance(data, Store) and data.is_pictures and len(data) >= SAMPLES and bool(at_hand)
+    """Whether a :class:`Judge` has all that it needs, and as many pictures as it takes for scores that say something."""
+    if importlib.util.find_spec("torch_fidelity") is None:
+        return False
+    return isinstance(data, Store) and data.is_pictures and len(data) >= SAMPLES
