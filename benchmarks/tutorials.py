@@ -119,9 +119,10 @@ def train_tutorial(data: str, seconds: float, *, seed: int = 0) -> Trained:
     block = tutorial_loop(networks, pictures, batch_size=BATCH, device=choose_device())
     start, steps = time.perf_counter(), 0
     while (taken := time.perf_counter() - start) < seconds:
-        block(20)
-        steps += 20
-        print(f"\rtutorial: {taken:.0f} of {seconds:.0f} s", end="", file=sys.stderr)
+        block(1)
+        steps += 1
+        if steps % 20 == 0:
+            print(f"\rtutorial: {taken:.0f} of {seconds:.0f} s", end="", file=sys.stderr)
     print(file=sys.stderr)
     generator = networks["generator"].eval()
     assert isinstance(generator, Generator)
