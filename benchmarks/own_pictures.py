@@ -1,4 +1,4 @@
-"""A yardstick that is not one data set: every variant's default preset on ten sets of pictures.
+"""A yardstick that is not one data set: every variant's default preset on eleven sets of pictures.
 
     pip install '.[evaluation]'
     python benchmarks/picture_sets.py sets --packages packages          # which says where the pictures come from
