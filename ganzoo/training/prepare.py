@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Prepared:
     ema: EMA
     processes: Processes
     folder: Path | None
+    mirror: bool
     trackers: tuple[str, ...] = ()
     scoring: Scoring | None = None
 
@@ -61,7 +62,8 @@ class Prepared:
         """The resolved configuration and the networks' sizes, as plain data."""
         parameters = {role: count_parameters(network) for role, network in self.networks.items()}
         scoring = {"scoring": self.scoring.describe()} if self.scoring else {}
-        return {**self.config.to_json(), **scoring, "dataset": self.store.describe(), "parameters": parameters}
+        found = {"dataset": self.store.describe(), "mirrored": self.mirror, "parameters": parameters}
+        return {**self.config.to_json(), **scoring, **found}
 
     def facts(self, precision: torch.dtype) -> dict[str, str]:
         """The run in a few words, for people."""
@@ -74,7 +76,7 @@ class Prepared:
         return {
             "variant": f"{c.variant.name}, preset {c.preset}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
-            + (", half of them shown mirrored" if c.loop.mirror else ""),
+            + (", half of them shown mirrored" if self.mirror else ""),
             "parameters": sizes,
             "budget": " or ".join(limits),
             "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
@@ -114,7 +116,7 @@ def prepare(
     store = processes.in_turn(
         lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
     )
-    config = settle_mirror(config, store)
+    mirror = settle_mirror(config, store)
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -140,7 +142,7 @@ def prepare(
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be cut into {parts}", hint="choose a multiple of it")
     ema = rehearse_saving(config, networks)
     folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
-    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, trackers, scoring)
+    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, mirror, trackers, scoring)
     try:
         describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False), previewed=1)
     except ModelError as error:
@@ -150,12 +152,11 @@ def prepare(
     return prepared
 
 
-def settle_mirror(config: RunConfig, store: Store | Stream) -> RunConfig:
-    """The same run, with ``mirror`` true or false: as its options say, or as the data is. Raises UsageError."""
+def settle_mirror(config: RunConfig, store: Store | Stream) -> bool:
+    """Whether pictures are shown mirrored too: as the options say, or as the data is. Raises UsageError."""
     if config.loop.mirror is True and not can_be_drawn(store.sample_shape, store.value_range):
         raise UsageError(f"mirror=true is for pictures, and the samples of {store.name} are none", hint="-o mirror=false")
-    chosen = looks_the_same_mirrored(store) if config.loop.mirror == "auto" else config.loop.mirror
-    return replace(config, loop=config.loop.model_copy(update={"mirror": chosen}))
+    return looks_the_same_mirrored(store) if config.loop.mirror == "auto" else config.loop.mirror
 
 
 def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA:
@@ -225,6 +226,7 @@ def describe_model(
         "processes": prepared.processes.count,
         "torch": torch.__version__,
         "dataset": store.describe(),
+        "mirrored": prepared.mirror,
         **({"scored": dict(scored)} if scored else {}),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
         "data": shareable(config.data),

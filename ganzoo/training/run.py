@@ -254,7 +254,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
 
         take_step = choose_step(prepared.trainer, context, watcher.noticed)
         parts = (prepared.trainer, take_step, feed, prepared.ema, monitor, clock, context)
-        outcome = run_loop(*parts, settings=config.loop, checkpoint=checkpoint, score=score)
+        settings = config.loop.model_copy(update={"mirror": prepared.mirror})
+        outcome = run_loop(*parts, settings=settings, checkpoint=checkpoint, score=score)
         scores = take_score() if book and not outcome.interrupted else scored_here()
         writer.submit(trackers.finish)
     monitor.tell_failures()

@@ -16,7 +16,7 @@ def test_as_json(run_ganzoo):
     told = json.loads(run_ganzoo("info", "dcgan", "--json").stdout)
     assert told["name"] == "dcgan"
     assert told["options"]["generator.width"] == 32
-    assert told["options"]["penalties.gradient-penalty.share"] == 0.25
+    assert told["options"]["penalties.slope.share"] == 0.125
     assert told["presets"]["paper"]["options"]["lr"] == 2e-4
     assert told["origin"]["distribution"] == "ganzoo"
 

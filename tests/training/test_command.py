@@ -18,7 +18,8 @@ RUNS = [
     {"budget_seconds": 1800.0, "precision": "fp32"},
     {"options": {"lr": 5e-4, "batch_size": 32, "generator.width": 8}},
     {"options": {"loss": "hinge", "penalties": {"r1": {"weight": 0.1}}}},
-    {"options": {"penalties.gradient-penalty.weight": 5.0, "ema_images": 0}},
+    {"options": {"penalties.slope.weight": 0.001, "ema_images": 0}},
+    {"options": {"mirror": True}},
     {"options": {"discriminator": "mlp", "discriminator.hidden": [32, 16]}},
     {"options": {"penalties": {}}},
 ]

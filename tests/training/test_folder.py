@@ -26,7 +26,7 @@ def test_a_run_differs_by_its_mathematics_and_by_nothing_else():
     assert differences(old, config(budget_images=10**9)) == []
     assert differences(old, config(options={"checkpoint_seconds": 1, "checkpoints": 9})) == []
     assert differences(old, {**config(), "data": "elsewhere", "ganzoo": "9"}) == []
-    keys = {"lr": 0.1, "batch_size": 16, "generator.width": 8, "loss": "minimax", "penalties.gradient-penalty.target": 0.5}
+    keys = {"lr": 0.1, "batch_size": 16, "generator.width": 8, "loss": "minimax", "penalties.slope.share": 0.5}
     for key, value in keys.items():
         assert [row[0] for row in differences(old, config(options={key: value}))] == [key]
     assert differences(old, config(seed=1)) == [("seed", 0, 1)]

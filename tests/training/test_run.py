@@ -258,7 +258,7 @@ def test_pictures_that_look_the_same_mirrored_are_shown_so_too(tmp_path):
         name: train(tmp_path / name, data=str(tmp_path / "noise.npy"), options={**TINY, **options})
         for name, options in {"left open": {}, "asked for": {"mirror": True}, "refused": {"mirror": False}}.items()
     }
-    said = {name: json.loads((run.folder / "config.json").read_text())["loop"]["mirror"] for name, run in runs.items()}
+    said = {name: json.loads((run.folder / "config.json").read_text())["mirrored"] for name, run in runs.items()}
     assert said == {"left open": True, "asked for": True, "refused": False}
     made = {name: weights(run)["project.weight"] for name, run in runs.items()}
     assert torch.equal(made["left open"], made["asked for"])
@@ -268,7 +268,7 @@ def test_pictures_that_look_the_same_mirrored_are_shown_so_too(tmp_path):
 
 
 def test_clothes_are_not_mirrored_unasked(run):
-    assert json.loads((run.folder / "config.json").read_text())["loop"]["mirror"] is False
+    assert json.loads((run.folder / "config.json").read_text())["mirrored"] is False
 
 
 def test_what_is_no_picture_cannot_be_mirrored(tmp_path):
