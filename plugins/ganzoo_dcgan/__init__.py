@@ -6,7 +6,7 @@ from ganzoo import Preset, Registrar, Variant, hookimpl
 
 VARIANT = Variant(
     name="dcgan",
-    summary="strided convolutions, relativistic loss; sharp pictures in minutes",
+    summary="strided convolutions; sharp pictures of any size in minutes",
     paper=(
         "Radford et al., Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, "
         "2016, https://arxiv.org/abs/1511.06434"
