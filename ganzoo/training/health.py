@@ -26,19 +26,23 @@ SPACING = 1_000
 """Images between two looks, at least: a look takes a few milliseconds."""
 
 EARLY = 5_000
-"""Images between two looks until LONG: where previews are further apart, nobody should have to wait for one."""
+"""Images between two looks until LONG, where previews are further apart: nobody should have to wait for the first."""
 
 LONG = 50_000
-"""Images between two looks from which on it is of SAMPLES samples, which then take less than a hundredth of the time."""
+"""Images between two looks from which on a look is at SAMPLES samples."""
 
 SHOWN = 64
 """How many samples are looked at otherwise: those that show how far a run is."""
 
 SAMPLES = 256
+"""How many samples are looked at where that takes next to nothing."""
+
 REALS = 256
 """Real samples that others are compared with."""
 
 NEAR = 25.0
+"""See :attr:`Limits.gap`. Fashion-MNIST's pictures are 23 from each other, as numbers."""
+
 FEWEST = 16
 """Of fewer real samples than that, nothing can be said."""
 
@@ -72,11 +76,11 @@ class Limits:
     arrival: int = 250
     patience: int = 2_000
     patience_kinds: int = 5_000
-    lasting: int = 2_000
+    lasting: int = 1_500
     spread: float = 0.2
     kinds: float = 0.35
     aside: float = 0.5
-    gap: float = 1_000.0
+    gap: float = 300.0
     told: float = 0.99
     off: float = 1.1
     rough: float = 3.0
@@ -290,14 +294,17 @@ class Health:
         """What all looks come to."""
         return judge(self.looks, self.per_step)
 
-    def due(self, images: int, *, shown: bool) -> bool:
+    def due(self, images: int, *, shown: bool, last: bool) -> bool:
         """Whether to look after ``images``, the same in every process.
 
         Args:
             images: Images shown.
             shown: Whether samples are drawn anyway.
+            last: Whether the budget is spent. What a run says in the end is of what it ended with.
         """
         since = images - self._looked
+        if last:
+            return since > 0
         return since >= SPACING if shown else since >= EARLY and images <= LONG
 
     def look(self, images: int, previewed: Tensor | None, metrics: Mapping[str, Tensor]) -> dict[str, Json]:

@@ -166,7 +166,7 @@ class Monitor:
         """Draw a sheet of samples at every twentieth of the budget, and look at samples then, and now and then besides."""
         due = int(progress * PREVIEWS) > self._previewed
         samples = self._preview(images, progress) if due else None
-        if self.health and self.health.due(images, shown=due):
+        if self.health and self.health.due(images, shown=due, last=progress >= 1):
             self._examine(self.health, images, samples)
             # The numbers of a look are on a line of their own.
             self._log(images, seconds(), progress)
@@ -175,7 +175,7 @@ class Monitor:
         """The last line and the last sheet."""
         if images != self._drawn:
             samples = self._preview(images, progress)
-            if self.health and self.health.due(images, shown=True):
+            if self.health and self.health.due(images, shown=True, last=progress >= 1):
                 self._examine(self.health, images, samples)
                 # A run that goes on from here has not been looked at where one that never stopped would have been.
                 self._found |= {"unscheduled": True} if self._found else {}
