@@ -1,7 +1,7 @@
 """From an exception to one line on stderr and an exit code.
 
-1: something failed. 2: the request itself was wrong. 130: interrupted. ``GANZOO_DEBUG=1`` puts the traceback before the
-line.
+1: something failed. 2: the request itself was wrong. 3: a run is done, and what it made is no good. 130: interrupted.
+``GANZOO_DEBUG=1`` puts the traceback before the line.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import click
 from ganzoo.cli.output import out
 from ganzoo.errors import GanzooError, first_line
 
+NO_GOOD = 3
 INTERRUPTED = 130
 
 

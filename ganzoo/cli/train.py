@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganzoo.cli.errors import INTERRUPTED
+from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
 from ganzoo.cli.output import out
 from ganzoo.data import FORMS
 from ganzoo.errors import UsageError
@@ -40,6 +40,9 @@ Examples:
   ganzoo train mlp@paper --images 2M --out runs/goodfellow
   ganzoo train dcgan --data fashion-mnist --budget 1h --until fd=0.5 --score-every 200k
   ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
+
+Exit code 3: it is done, but what it made is no good, and the last line says why: "collapsed after 16,000 images: all
+samples are alike". Every few thousand images its samples are looked at beside real ones; metrics.jsonl has the numbers.
 
 Ctrl-C finishes the step and saves everything; the exit code is then 130. The same command goes on with a run that
 was stopped in whatever way, exactly as if it had not been; so does one with a larger --budget or --images.
@@ -171,10 +174,15 @@ def train(
     elif run.resumed == run.images:
         following = f"a larger --budget or --images goes on, --fresh starts over; {following}"
     done = "interrupted" if run.interrupted else "was done" if run.resumed == run.images else "done"
-    out.say(f"{done} after {run.images:,} images in {run.seconds:.0f} s; {following}")
+    noticed = (
+        f", but what it made is no good: it {run.alarm}" if run.alarm else f"; it {run.recovered}" if run.recovered else ""
+    )
+    out.say(f"{done} after {run.images:,} images in {run.seconds:.0f} s{noticed}; {following}")
     out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
     if run.interrupted:
         click.get_current_context().exit(INTERRUPTED)
+    if run.alarm:
+        click.get_current_context().exit(NO_GOOD)
 
 
 def choose_scoring(every: str | None, until: str | None) -> Scoring | None:

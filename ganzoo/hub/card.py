@@ -193,6 +193,10 @@ def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
     yield "hardware", f"{told.get('hardware') or told.get('device')}{many}"
     if isinstance(scored := told.get("scored"), dict):
         yield "weights", f"the best by {scored.get('by')}, after {_count(scored.get('images'))} images"
+    for name in ("alarm", "recovered"):
+        # Whoever looks for a model should read it before they have drawn a sample.
+        if isinstance(found := told.get(name), dict) and isinstance(found.get("says"), str):
+            yield "noticed", found["says"]
     if told.get("interrupted") is True:
         yield "ended", "before its budget was spent"
     yield "software", f"ganzoo {config.ganzoo}, torch {told.get('torch')}"

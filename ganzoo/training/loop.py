@@ -105,11 +105,12 @@ def run_loop(
     while True:
         looking = clock.look(context.step)
         context.progress = clock.progress(context.images)
+        # Before a checkpoint, which is then of a run whose samples have been looked at.
+        monitor.preview_if_due(context.images, clock.read, context.progress)
         if looking:
             monitor.look(context.images, clock.elapsed, context.progress)
             if clock.elapsed - kept >= settings.checkpoint_seconds and checkpoint():
                 kept = clock.elapsed
-        monitor.preview_if_due(context.images, context.progress)
         if context.progress >= 1 or clock.stopping or score():
             break
         factor = lr_factor(settings, context.progress)

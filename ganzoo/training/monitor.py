@@ -21,9 +21,11 @@ from ganzoo.errors import TrainingError
 from ganzoo.files import replace_file
 from ganzoo.sampling import grid, save_image, write_preview
 from ganzoo.training.folder import METRICS, SCORES, SHEET
+from ganzoo.training.health import Health
 from ganzoo.training.processes import Processes
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.writer import Writer
+from ganzoo.variant import Json
 
 LOG_SECONDS = 2.0
 PREVIEWS = 20
@@ -100,6 +102,7 @@ class Monitor:
         writer: Who writes.
         trackers: Where metrics and sheets go besides.
         processes: Whose metrics are averaged.
+        health: Who looks at the samples, if anybody does.
         start: Images and seconds that the run had behind it when it went on.
         progress: Likewise.
     """
@@ -114,6 +117,7 @@ class Monitor:
         writer: Writer,
         trackers: Trackers,
         processes: Processes,
+        health: Health | None = None,
         start: tuple[int, float] = (0, 0.0),
         progress: float = 0.0,
     ) -> None:
@@ -124,11 +128,13 @@ class Monitor:
         self.writer = writer
         self.trackers = trackers
         self.processes = processes
+        self.health = health
         self._values: dict[str, list[Tensor]] = {}
         self._last = start
         self._told: set[str] = set()
         self._shown = False
         self._drawn = -1
+        self._found: dict[str, Json] = {}
         # A run that goes on has drawn what was due before.
         self._previewed = int(progress * PREVIEWS) if start[0] else -1
 
@@ -156,27 +162,40 @@ class Monitor:
                 what = getattr(error, "filename", None) or "a record of the run"
                 self.watcher.noticed(f"{what} could not be written: {why}{following}")
 
-    def preview_if_due(self, images: int, progress: float) -> None:
-        """Draw a sheet of samples at every twentieth of the budget."""
-        if int(progress * PREVIEWS) > self._previewed:
-            self._preview(images, progress)
+    def preview_if_due(self, images: int, seconds: Callable[[], float], progress: float) -> None:
+        """Draw a sheet of samples at every twentieth of the budget, and look at samples then, and now and then besides."""
+        due = int(progress * PREVIEWS) > self._previewed
+        samples = self._preview(images, progress) if due else None
+        if self.health and self.health.due(images, shown=due, last=progress >= 1):
+            self._examine(self.health, images, samples)
+            # The numbers of a look are on a line of their own.
+            self._log(images, seconds(), progress)
 
     def finish(self, images: int, seconds: float, progress: float) -> None:
         """The last line and the last sheet."""
+        if images != self._drawn:
+            samples = self._preview(images, progress)
+            if self.health and self.health.due(images, shown=True, last=progress >= 1):
+                self._examine(self.health, images, samples)
+                # A run that goes on from here has not been looked at where one that never stopped would have been.
+                self._found |= {"unscheduled": True} if self._found else {}
         if self._values or images != self._last[0]:
             self._log(images, seconds, progress)
-        if images != self._drawn:
-            self._preview(images, progress)
 
-    def _preview(self, images: int, progress: float) -> None:
+    def _preview(self, images: int, progress: float) -> Tensor | None:
         self._previewed = int(progress * PREVIEWS)
         self._drawn = images
-        if self.folder is not None:
-            stem, samples = self.folder / "samples" / f"{images:010d}", self.preview().cpu()
-            if self.drawn:
-                self.writer.submit(self._write_sheet, stem.with_suffix(".png"), grid(samples), images)
-            else:
-                self.writer.submit(partial(write_preview, drawn=False), stem, samples)
+        if self.folder is None:
+            return None
+        stem, samples = self.folder / "samples" / f"{images:010d}", self.preview().cpu()
+        if self.drawn:
+            self.writer.submit(self._write_sheet, stem.with_suffix(".png"), grid(samples), images)
+        else:
+            self.writer.submit(partial(write_preview, drawn=False), stem, samples)
+        return samples
+
+    def _examine(self, health: Health, images: int, previewed: Tensor | None) -> None:
+        self._found = health.look(images, previewed, {name: values[-1] for name, values in self._values.items()})
 
     def _write_sheet(self, path: Path, sheet: Image.Image, images: int) -> None:
         save_image(path, sheet)
@@ -194,7 +213,8 @@ class Monitor:
         finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}
         if metrics and self.folder is not None:
             row = {"images": images, "seconds": round(seconds, 3), "images_per_second": round(rate, 1), "time": time.time()}
-            self.writer.submit(self._write_row, self.folder / METRICS, {**row, **finite}, images)
+            self.writer.submit(self._write_row, self.folder / METRICS, {**row, **finite, **self._found}, images)
+        self._found = {}
         if broken := [n for n, v in finite.items() if v is None]:
             raise TrainingError(
                 f"training diverged: {broken[0]} is not finite after {images} images",
@@ -203,10 +223,10 @@ class Monitor:
             )
         self.watcher.status(Status(images, rate, seconds, progress, metrics))
 
-    def _write_row(self, path: Path, row: Mapping[str, float | None], images: int) -> None:
+    def _write_row(self, path: Path, row: Mapping[str, Json], images: int) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        logged = {name: value for name, value in row.items() if value is not None and name not in ("images", "time")}
+        logged = {n: v for n, v in row.items() if isinstance(v, float) and n not in ("images", "time")}
         self.trackers.log(logged, images)
 
 

@@ -30,6 +30,7 @@ from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
 from ganzoo.training.hardware import hardware
+from ganzoo.training.health import SOUND, Verdict
 from ganzoo.training.loop import Outcome, blaming, stream
 from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
@@ -202,7 +203,12 @@ def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.
 
 
 def describe_model(
-    prepared: Prepared, outcome: Outcome, *, previewed: int, scored: Mapping[str, Json] | None = None
+    prepared: Prepared,
+    outcome: Outcome,
+    *,
+    previewed: int,
+    scored: Mapping[str, Json] | None = None,
+    verdict: Verdict = SOUND,
 ) -> ModelConfig:
     """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there.
 
@@ -211,6 +217,7 @@ def describe_model(
         outcome: How it ended.
         previewed: Samples on the sheet that lies in the folder.
         scored: The score for which these weights were chosen out of those that the run went through.
+        verdict: What was seen to be wrong.
     """
     config, store = prepared.config, prepared.store
     generator = prepared.networks["generator"]
@@ -228,6 +235,7 @@ def describe_model(
         "dataset": store.describe(),
         "mirrored": prepared.mirror,
         **({"scored": dict(scored)} if scored else {}),
+        **verdict.describe(),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
         "data": shareable(config.data),
     }

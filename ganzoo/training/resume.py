@@ -12,6 +12,7 @@ from ganzoo.pretrained import load
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
 from ganzoo.training.folder import CHECKPOINTS, JOURNAL, RunFolder
+from ganzoo.training.health import Look, read_looks
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.prepare import Prepared
 from ganzoo.training.scoring import read_scores
@@ -29,7 +30,9 @@ class Past:
         decisions: What time decided from there on.
         precision: What it was trained in; None if that is still to be chosen.
         scores: What it has been scored.
+        looks: What was found at its samples.
         done: The name of its samples' file, if it needs nothing more.
+        alarm, recovered: What its model says is or was wrong, if it needs nothing more.
     """
 
     folder: Path
@@ -37,7 +40,10 @@ class Past:
     decisions: tuple[Decision, ...] = ()
     precision: str | None = None
     scores: tuple[dict[str, float], ...] = ()
+    looks: tuple[Look, ...] = ()
     done: str | None = None
+    alarm: str | None = None
+    recovered: str | None = None
 
 
 def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
@@ -58,13 +64,15 @@ def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
         watcher.noticed("this run was scored by another judge before: its scores begin anew")
     scores = read_scores(path, images) if same else []
     enough = prepared.scoring is not None and prepared.scoring.reached(scores)
-    done = None
+    done, told = None, dict[str, Json]()
     if snapshot and (enough or config.budget.progress(snapshot.seconds, snapshot.images) >= 1):
         with contextlib.suppress(GanzooError):
             # All of it is read: a model that cannot be is written once more.
-            if load(path / "model").config.training["images"] == snapshot.images:
+            told = load(path / "model").config.training
+            if told["images"] == snapshot.images:
                 done = next((p.name for p in (path / "model").glob("samples.*")), None)
-    return Past(path, snapshot, decisions, precision, tuple(scores), done)
+    alarm, recovered = (told[name]["says"] if name in told else None for name in ("alarm", "recovered"))
+    return Past(path, snapshot, decisions, precision, tuple(scores), tuple(read_looks(path, images)), done, alarm, recovered)
 
 
 def _same_judge(previous: Mapping[str, Json], prepared: Prepared) -> bool:

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from ganzoo import plugins
+from ganzoo.data.store import Feed
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, write_json
 from ganzoo.hub.card import write_card
+from ganzoo.interfaces import Trainer
 from ganzoo.pretrained import save
 from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.training.checkpoint import Checkpoints
@@ -23,6 +25,7 @@ from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.graphs import choose_step
+from ganzoo.training.health import REALS, Health, Look
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
@@ -49,6 +52,9 @@ class Run:
         seconds: Seconds trained.
         interrupted: Whether it was stopped before its budget was spent.
         resumed: Images shown when it went on; 0 if it began anew.
+        alarm: What is wrong with the model, in words: "collapsed after 16,000 images: all samples are alike". None if
+            nothing was seen to be.
+        recovered: What was wrong while it trained, and is not with the model.
     """
 
     folder: Path
@@ -57,6 +63,8 @@ class Run:
     seconds: float
     interrupted: bool
     resumed: int = 0
+    alarm: str | None = None
+    recovered: str | None = None
 
 
 def train(
@@ -168,7 +176,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     if past.done:
         assert past.snapshot is not None
         samples = past.folder / "model" / past.done
-        return Run(past.folder, samples, before, past.snapshot.seconds, interrupted=False, resumed=before)
+        seen = (past.folder, samples, before, past.snapshot.seconds)
+        return Run(*seen, interrupted=False, resumed=before, alarm=past.alarm, recovered=past.recovered)
     feed = store.feed(config.seed, processes.rank, processes.count)
     precision = PRECISIONS[past.precision] if past.precision else wanted_precision(prepared)
     passed_over = {"beside": folder.passed_over} if folder and folder.passed_over else {}
@@ -199,6 +208,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     checkpoints = Checkpoints(
         past.folder / CHECKPOINTS, config.loop.checkpoints, *((scoring.by, scoring.stamp) if scoring else ())
     )
+    health = _health(prepared, feed, past.looks, watcher)
     journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
     clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal)
 
@@ -223,6 +233,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             writer=writer,
             trackers=trackers,
             processes=processes,
+            health=health,
             start=(context.images, seconds),
             progress=config.budget.progress(seconds, context.images),
         )
@@ -259,19 +270,24 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         scores = take_score() if book and not outcome.interrupted else scored_here()
         writer.submit(trackers.finish)
     monitor.tell_failures()
-    samples = past.folder / "model"
+    samples, verdict = past.folder / "model", health.verdict
     if path:
         with writing(path, "make room; the same command then goes on from its last checkpoint"):
             checkpoints.save(snapshot(), scores)
             best = _take_best(checkpoints, prepared) if book else None
-            model = describe_model(prepared, outcome, previewed=len(draw.reals), scored=best)
+            shown = draw()
+            if best and best["images"] != outcome.images:
+                verdict = health.of_kept(shown, best["images"])
+            model = describe_model(prepared, outcome, previewed=len(draw.reals), scored=best, verdict=verdict)
             with replace_folder(path / "model") as beside:
                 save(beside, model, prepared.ema.networks)
-                samples /= write_preview(beside / "samples", draw(), drawn=draw.drawn).name
+                samples /= write_preview(beside / "samples", shown, drawn=draw.drawn).name
                 write_card(beside, str(path))
             if book:
                 book.plot(path / CURVE)
-    return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before)
+    told = processes.share(verdict).describe()
+    alarm, recovered = (told[name]["says"] if name in told else None for name in ("alarm", "recovered"))
+    return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before, alarm, recovered)
 
 
 @contextlib.contextmanager
@@ -299,6 +315,22 @@ def _score_book(prepared: Prepared, rows: Sequence[dict[str, float]]) -> ScoreBo
         return None
     generator: Any = prepared.ema.networks["generator"]
     return ScoreBook(prepared.scoring, list(rows), generator=generator, data=prepared.store, processes=prepared.processes)
+
+
+def _health(prepared: Prepared, feed: Feed, looks: Sequence[Look], watcher: Watcher) -> Health:
+    store, processes, trainer = prepared.store, prepared.processes, prepared.trainer
+    reals = None
+    if processes.is_main:
+        reals, _ = feed.batch(0, min(REALS, len(store) // processes.count) * processes.count)
+    return Health(
+        reals,
+        pictures=can_be_drawn(store.sample_shape, store.value_range),
+        generator=prepared.ema.networks["generator"],
+        shown=type(trainer).preview is Trainer.preview,
+        per_step=prepared.config.loop.batch_size * getattr(trainer, "n_critic", 1),
+        looks=looks,
+        tell=watcher.noticed,
+    )
 
 
 def _take_best(checkpoints: Checkpoints, prepared: Prepared) -> dict[str, Json] | None:

@@ -136,6 +136,7 @@ class AlternatingTrainer(Trainer):
             real_logits, fake_logits = self.judge(part.reals, fakes, part.labels)
         loss = scalar(self.loss.discriminator(real_logits, fake_logits), "the loss", self.loss)
         metrics = {"loss_d": loss.detach(), "real": real_logits.detach().mean(), "fake": fake_logits.detach().mean()}
+        metrics["apart"] = (real_logits.detach() > fake_logits.detach()).float().mean()
         discriminator = self.networks["discriminator"]
         for name, penalty in self.penalties.items():
             if context.step % penalty.interval == 0:
