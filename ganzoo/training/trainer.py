@@ -127,9 +127,7 @@ class AlternatingTrainer(Trainer):
             samples: Tensor = generator(latents, part.labels).float()
         return samples
 
-    def discriminator_loss(
-        self, part: Part, fakes: Tensor, context: StepContext
-    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def discriminator_loss(self, part: Part, fakes: Tensor, context: StepContext) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """What the discriminator minimises on real samples and as many generated ones, penalties included; metrics; and the
         logits of the real ones, detached."""
         with context.autocast():
