@@ -41,7 +41,7 @@ def looks_the_same_mirrored(data: Store | Stream) -> bool:
         return False
     rng = torch.Generator().manual_seed(0)
     chosen = torch.randperm(len(data), generator=rng)[:LOOKED_AT]
-    small = torch.cat([adaptive_avg_pool2d(data.batch(rows)[0], _SIDE).cpu().double() for rows in chosen.split(500)])
+    small = torch.cat([adaptive_avg_pool2d(data.batch(rows)[0], _SIDE).cpu().double() for rows in torch.split(chosen, 500)])
     # What changes its sign as a picture is mirrored is all that a linear classifier has to go by.
     one_sided = (small - small.flip(3))[..., : _SIDE // 2].flatten(1)
     halves = one_sided[::2], one_sided[1::2]
@@ -53,4 +53,5 @@ def _direction(shown: Tensor) -> Tensor:
     """That in which rows ``(N, F)`` lie furthest from their negatives: ridge regression of 1."""
     products = shown.T @ shown
     ridge = 0.01 * products.diagonal().mean() * torch.eye(len(products), dtype=products.dtype)
-    return torch.linalg.lstsq(products + ridge, shown.sum(0)[:, None]).solution[:, 0]
+    solution: Tensor = torch.linalg.lstsq(products + ridge, shown.sum(0)[:, None]).solution
+    return solution[:, 0]
