@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from ganzoo.training.config import Budget
     from ganzoo.training.precision import Precision
     from ganzoo.training.prepare import Prepared
+    from ganzoo.training.run import Run
     from ganzoo.training.scoring import Scoring
 
 NEVER = "never"
 SCORE_IMAGES = 500_000
 UNTIL_IMAGES = 100_000
+OFTEN = 100
+"""Whoever is shown a sample so many times may know it by heart."""
+
 LONG_SECONDS = 15 * 60
 LONG_IMAGES = 5_000_000
 """A run of this budget or more is scored every SCORE_IMAGES, without being asked to."""
@@ -178,6 +183,8 @@ def train(
         f", but what it made is no good: it {run.alarm}" if run.alarm else f"; it {run.recovered}" if run.recovered else ""
     )
     out.say(f"{done} after {run.images:,} images in {run.seconds:.0f} s{noticed}; {following}")
+    if word := shown_often(prepared, run):
+        out.say(word)
     out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
     if run.interrupted:
         click.get_current_context().exit(INTERRUPTED)
@@ -206,6 +213,25 @@ def choose_scoring(every: str | None, until: str | None) -> Scoring | None:
     if limit is None:
         return Scoring(Judge(), images)
     return Scoring(Judge(names=("kid",)) if by == "kid" else Judge(), images, by, limit)
+
+
+def shown_often(prepared: Prepared, run: Run) -> str | None:
+    """A word on data that is so small that a model may know it by heart, and how to look."""
+    store = prepared.store
+    times = run.images // len(store)
+    if times < OFTEN:
+        return None
+    said = f"each of the {len(store):,} samples was shown {times:,} times: of so few, a model may make copies"
+    from ganzoo.evaluation.find import default_extractor
+    from ganzoo.sampling import can_be_drawn
+
+    if not can_be_drawn(store.sample_shape, store.value_range):
+        return said
+
+    data, judge = prepared.config.data, default_extractor(store.sample_shape, shipped=True)
+    words = ["ganzoo", "evaluate", str(run.folder), "--data", data, "--train", data, "--measures", "kid"]
+    words += ["--extractor", judge, "--neighbours", "nearest.png"]
+    return f"{said}. Samples beside the nearest real ones: {shlex.join(words)}"
 
 
 def is_long(budget: Budget) -> bool:

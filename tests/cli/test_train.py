@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sysconfig
@@ -40,6 +41,20 @@ def test_a_run_ends_with_a_model_and_says_where(run_ganzoo, tmp_path):
     assert ganzoo.load(tmp_path / "run").sample([0]).shape == (1, 1, 28, 28)
     assert "images/s" not in result.stdout
     assert "ganzoo sample run" in result.stderr
+
+
+def test_few_pictures_that_are_shown_often_may_be_copied_and_the_run_says_how_to_look(run_ganzoo, tmp_path, photos):
+    words = ("train", "mlp", "-o", "generator.hidden=8", "-o", "discriminator.hidden=8", "-o", "batch_size=20")
+    options = ("--data", photos, "--resolution", "16", "--out", "run", "--no-mirror")
+    seldom = run_ganzoo(*words, *options, "--images", "1980")
+    assert "may make copies" not in seldom.stderr
+    often = run_ganzoo(*words, *options, "--images", "2000")
+    assert "each of the 20 samples was shown 100 times" in often.stderr
+    pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+    (command,) = re.findall(r"real ones: ganzoo (.*)", often.stderr)
+    look = run_ganzoo(*shlex.split(command), "--samples", "64")
+    assert look.returncode == 0, look.stderr
+    assert Image.open(tmp_path / "nearest.png").mode == "RGB"
 
 
 def test_own_pictures_in_colour(run_ganzoo, tmp_path, photos):
