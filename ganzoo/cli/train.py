@@ -73,8 +73,8 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option(
     "--mirror/--no-mirror",
     default=None,
-    help="Show half of the pictures mirrored, left to right. Default: where they look the same mirrored, as photographs do, "
-    "and clothes and letters do not.",
+    help="Show half of the pictures mirrored, left to right. Default: if a simple test cannot tell them from mirrored ones, "
+    "as with photographs of animals; clothes and digits it can.",
 )
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Any option. May be repeated.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of everything random.")

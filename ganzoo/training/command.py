@@ -43,6 +43,8 @@ def command_of(config: RunConfig, scoring: Scoring | None = None) -> str:
         words += ["--images", str(config.budget.images)]
     if config.seed != plain.seed:
         words += ["--seed", str(config.seed)]
+    if config.loop.mirror != plain.loop.mirror and isinstance(config.loop.mirror, bool):
+        words += ["--mirror" if config.loop.mirror else "--no-mirror"]
     if config.precision != plain.precision:
         words += ["--precision", config.precision]
     if scoring is not None:

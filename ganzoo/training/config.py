@@ -37,8 +37,8 @@ class LoopSettings(BaseModel):
         images: How long to train, unless ``--budget`` or ``--images`` says.
         batch_size: Real samples in a step.
         ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
-        mirror: Show half of all pictures mirrored, left to right. ``auto``: where they look the same mirrored, as photographs
-            do, and clothes and letters do not.
+        mirror: Show half of all pictures mirrored, left to right. ``auto``: if a simple test cannot tell them from mirrored
+            ones, as with photographs of animals; clothes and digits it can.
         lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
         lr_final: What they fall to at its end, as a fraction of what they were.
         checkpoint_seconds: Between two checkpoints.

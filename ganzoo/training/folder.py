@@ -50,11 +50,13 @@ FREE = {
     "dataset.name",
     "dataset.skipped",
     "loop.images",
+    "loop.mirror",
     "loop.checkpoint_seconds",
     "loop.checkpoints",
 }
 """What may differ when a run goes on: it decides how long and how a run is trained, or is told by something else, but not
-what is computed. Every other key is the run's mathematics. (The data itself is told by its hash.)"""
+what is computed. Every other key is the run's mathematics. (The data itself is told by its hash, and whether pictures were
+mirrored by ``mirrored``.)"""
 
 
 class OtherRunError(UsageError):

@@ -117,7 +117,7 @@ def prepare(
     store = processes.in_turn(
         lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
     )
-    mirror = settle_mirror(config, store)
+    mirror = settle_mirror(config, store, processes)
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
@@ -153,11 +153,14 @@ def prepare(
     return prepared
 
 
-def settle_mirror(config: RunConfig, store: Store | Stream) -> bool:
+def settle_mirror(config: RunConfig, store: Store | Stream, processes: Processes) -> bool:
     """Whether pictures are shown mirrored too: as the options say, or as the data is. Raises UsageError."""
     if config.loop.mirror is True and not can_be_drawn(store.sample_shape, store.value_range):
         raise UsageError(f"mirror=true is for pictures, and the samples of {store.name} are none", hint="-o mirror=false")
-    return looks_the_same_mirrored(store) if config.loop.mirror == "auto" else config.loop.mirror
+    if config.loop.mirror != "auto":
+        return config.loop.mirror
+    # Processors that round differently might not agree.
+    return processes.share(looks_the_same_mirrored(store) if processes.is_main else False)
 
 
 def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA:

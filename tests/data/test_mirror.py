@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.data.mirror import FEWEST, looks_the_same_mirrored, mirrored
@@ -25,12 +27,24 @@ def test_those_that_are_turned_are_turned():
     assert torch.equal(out[1], pictures[1].flip(2))
 
 
+def letters(text, count=2000):
+    """Letters in any colour on any ground, anywhere: none of them bright on the left, say."""
+    rng, font, pictures = np.random.default_rng(0), ImageFont.load_default(24), []
+    for index in range(count):
+        ground, ink = (tuple(rng.integers(0, 256, 3).tolist()) for _ in range(2))
+        picture = Image.new("RGB", (32, 32), ground)
+        draw = ImageDraw.Draw(picture)
+        draw.text((16 + rng.integers(-4, 5), 16 + rng.integers(-4, 5)), text[index % len(text)], ink, font, anchor="mm")
+        pictures.append(np.asarray(picture).transpose(2, 0, 1))
+    return Store("letters", torch.from_numpy(np.stack(pictures)))
+
+
 def test_pictures_without_a_side_may_be_mirrored():
-    assert looks_the_same_mirrored(shapes(600, one_sided=False))
+    assert looks_the_same_mirrored(shapes(2000, one_sided=False))
 
 
 def test_pictures_with_a_side_may_not():
-    assert not looks_the_same_mirrored(shapes(600, one_sided=True))
+    assert not looks_the_same_mirrored(shapes(2000, one_sided=True))
 
 
 def test_clothes_may_not():
@@ -38,13 +52,50 @@ def test_clothes_may_not():
     assert not looks_the_same_mirrored(fashion_mnist_10k())
 
 
+def test_clothes_of_which_half_are_negatives_may_not():
+    clothes = fashion_mnist_10k().samples.clone()
+    clothes[::2] = 255 - clothes[::2]
+    assert not looks_the_same_mirrored(Store("negatives", clothes))
+
+
+@pytest.mark.parametrize("text", ["7", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"])
+def test_letters_may_not(text):
+    assert not looks_the_same_mirrored(letters(text))
+
+
+def test_letters_that_are_the_same_mirrored_may():
+    assert looks_the_same_mirrored(letters("AHIMOTUVWXY"))
+
+
+def test_classes_that_are_each_others_mirror_image_may_not():
+    clothes = fashion_mnist_10k()
+    assert clothes.labels is not None
+    left = clothes.samples[clothes.labels == 7]
+    both, classes = torch.cat([left, left.flip(3)]), torch.arange(2 * len(left)) // len(left)
+    assert looks_the_same_mirrored(Store("shoes", both))
+    assert not looks_the_same_mirrored(Store("left and right shoes", both, classes, ("left", "right")))
+
+
+def test_one_class_of_ten_that_has_a_side_is_enough():
+    plain, written = shapes(3600, one_sided=False), shapes(400, one_sided=True)
+    pictures, classes = torch.cat([plain.samples, written.samples]), torch.arange(4000) // 400
+    assert not looks_the_same_mirrored(Store("signs among others", pictures, classes))
+
+
+def test_pictures_that_are_blank_say_nothing():
+    clothes = fashion_mnist_10k()
+    shoes = clothes.samples[clothes.labels == 7]
+    blank = torch.zeros_like(shoes)
+    assert not looks_the_same_mirrored(Store("shoes and nothing", torch.cat([shoes, blank])))
+
+
 def test_the_answer_is_always_the_same():
-    store = shapes(500, one_sided=False, seed=3)
+    store = shapes(1000, one_sided=False, seed=3)
     assert len({looks_the_same_mirrored(store) for _ in range(3)}) == 1
 
 
 @pytest.mark.parametrize(
-    "store", [shapes(FEWEST - 1, one_sided=False), Store("rows", torch.randn(500, 3, 8, 8))], ids=["too few", "no pictures"]
+    "store", [shapes(FEWEST - 1, one_sided=False), Store("rows", torch.randn(1000, 3, 8, 8))], ids=["too few", "no pictures"]
 )
 def test_where_nothing_can_be_told_they_stay_as_they_are(store):
     assert not looks_the_same_mirrored(store)

@@ -252,7 +252,7 @@ def test_a_run_leaves_the_callers_random_numbers_alone(tmp_path):
 
 def test_pictures_that_look_the_same_mirrored_are_shown_so_too(tmp_path):
     """What was decided is written down, and said again by whoever goes on with the run."""
-    pictures = np.random.default_rng(0).integers(0, 256, (300, 3, 16, 16), np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (2000, 3, 16, 16), np.uint8)
     np.save(tmp_path / "noise.npy", pictures)
     runs = {
         name: train(tmp_path / name, data=str(tmp_path / "noise.npy"), options={**TINY, **options})
