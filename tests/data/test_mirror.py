@@ -13,7 +13,7 @@ def shapes(count, *, one_sided, seed=0):
     rng = torch.Generator().manual_seed(seed)
     pictures = torch.randint(0, 60, (count, 3, 24, 24), generator=rng, dtype=torch.uint8)
     for index in range(count):
-        row, column = torch.randint(0, 16, (2,), generator=rng).tolist()
+        row, column = torch.randint(0, 17, (2,), generator=rng).tolist()
         if one_sided and index % 4:
             column //= 2
         pictures[index, :, row : row + 8, column : column + 8] += 150
