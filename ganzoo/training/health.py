@@ -138,14 +138,11 @@ class Health:
         now = self.verdict.alarm
         if now and not (before and set(now.what) <= set(before.what)):
             advice = self._advise(now.what[0])
-            self._tell(f"{now} ({found.in_words()})" + f"; {advice}" * bool(advice))
+            numbers = f" ({words})" if (words := found.in_words()) else ""
+            self._tell(f"{now}{numbers}" + f"; {advice}" * bool(advice))
         elif before and not now:
             self._tell(f"recovered after {images:,} images from: {before}")
-        row = {
-            name: value
-            for name, value in asdict(found).items()
-            if name != "images" and (name == "spread" or value is not None)
-        }
+        row = {name: value for name, value in asdict(found).items() if name != "images"}
         return row | ({"alarm": ", ".join(now.what)} if now else {})
 
     def of_kept(self, previewed: Tensor, images: int) -> Verdict:
