@@ -28,7 +28,10 @@ def register(registry):
     registry.add("generator", "deaf", Deaf)
     registry.add_variant(ganzoo.Variant(
         name="deaf", summary="ignores its latents", paper="none", generator="deaf", discriminator="mlp", loss="hinge",
-        presets={"default": ganzoo.Preset(summary="as it is", options={"discriminator.hidden": [8], "batch_size": 32})},
+        presets={
+            name: ganzoo.Preset(summary="as it is", source="none", options={"discriminator.hidden": [8], "batch_size": 32})
+            for name in ("default", "paper")
+        },
     ))
 """
 
@@ -80,16 +83,15 @@ def test_results_of_before_are_read(tmp_path):
 
 def test_a_run_that_made_nothing_of_use_is_told_apart(run_ganzoo, plugin_distribution, tmp_path):
     folder = plugin_distribution("deaf", entry_points={"deaf": "deaf"}, modules={"deaf.py": DEAF})
-    words = ("compare", "deaf", "mlp", "--images", "9k", "--seeds", "1", "--samples", "300", "--device", "cpu")
-    for _ in range(2):
-        result = run_ganzoo(*words, plugins=[folder])
-        assert result.returncode == 0, result.stderr
-        deaf, mlp = result.stdout.splitlines()
-        assert deaf.endswith("1 of 1")
-        assert mlp.endswith("0 of 1")
-        assert "what it made is no good: it collapsed after" in result.stderr
+    words = ("compare", "deaf", "mlp@keras", "--images", "9k", "--seeds", "1", "--samples", "300", "--device", "cpu")
+    result = run_ganzoo(*words, plugins=[folder])
+    assert result.returncode == 0, result.stderr
+    deaf, keras = result.stdout.splitlines()
+    assert deaf.endswith("1 of 1")
+    assert keras.endswith("0 of 1")
+    assert "what it made is no good: it collapsed after" in result.stderr
     told = {row["contender"]: row["alarm"] for row in json.loads(run_ganzoo(*words, "--json", plugins=[folder]).stdout)}
-    assert told["mlp"] is None
+    assert told["mlp@keras"] is None
     assert told["deaf"].startswith("collapsed after")
     assert {r.contender: r.alarm for r in read_results(tmp_path / "runs" / "compare")} == told
 
