@@ -108,7 +108,11 @@ def score(generator: Generator, pictures: PictureSet) -> dict[str, float]:
 
 
 def spread(pictures: Tensor) -> float:
-    """How far apart two pictures are on average: the root of the mean square over their values."""
+    """How far apart two pictures are: the mean over pairs of the root mean square over values.
+
+    :func:`ganzoo.training.likeness.spread` is the root mean square over pairs, too. Both are told as parts of what real
+    pictures have, and as such hardly differ.
+    """
     values = pictures.flatten(1)
     return float(torch.pdist(values).mean()) / values.shape[1] ** 0.5
 

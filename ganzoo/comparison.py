@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ganzoo import plugins
@@ -43,6 +43,7 @@ class Result:
         images, seconds: What it took.
         asked: What it was trained and scored with.
         scores, protocol: As :class:`ganzoo.evaluation.scores.Scores` has them.
+        alarm: What is wrong with what it made, in words, if anything was seen to be.
     """
 
     contender: str
@@ -52,6 +53,7 @@ class Result:
     asked: Mapping[str, Json]
     scores: Mapping[str, float]
     protocol: Mapping[str, Json]
+    alarm: str | None = None
 
 
 def compare(
@@ -148,9 +150,10 @@ def compare(
                     )
                 told = scores.to_json()
                 row = (contender, seed, run.images, round(run.seconds, 1), this, told["scores"], told["protocol"])
-                result = Result(*row)
+                result = Result(*row, alarm=run.alarm)
                 kept = [*(r for r in kept if r not in same), result]
                 _write_results(out, kept)
+            result = replace(result, alarm=run.alarm)
             results.append(result)
             scored(result)
     for result in results:

@@ -3,12 +3,37 @@ import math
 
 import pytest
 
-from ganzoo.comparison import compare, interval, read_results
+from ganzoo.comparison import Result, compare, interval, read_results
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.training.config import Budget
 from ganzoo.training.folder import OtherRunError
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+
+
+DEAF = """
+import ganzoo
+import torch
+
+class Deaf(ganzoo.Generator):
+    def __init__(self, *, sample_shape: tuple[int, ...]):
+        super().__init__(latent_shape=(8,), sample_shape=sample_shape)
+        self.sample_ = torch.nn.Parameter(torch.zeros(sample_shape))
+
+    def forward(self, z, labels=None):
+        return self.sample_.expand(len(z), *self.sample_shape).tanh()
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("generator", "deaf", Deaf)
+    registry.add_variant(ganzoo.Variant(
+        name="deaf", summary="ignores its latents", paper="none", generator="deaf", discriminator="mlp", loss="hinge",
+        presets={
+            name: ganzoo.Preset(summary="as it is", source="none", options={"discriminator.hidden": [8], "batch_size": 32})
+            for name in ("default", "paper")
+        },
+    ))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +72,28 @@ def test_a_comparison_goes_on_where_it_was_and_grows(tmp_path):
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps, "what is done is not done again"
     assert len(read_results(tmp_path)) == 4
     assert (tmp_path / "mlp@keras" / "seed-1" / "model").is_dir()
+
+
+def test_results_of_before_are_read(tmp_path):
+    row = {"contender": "mlp", "seed": 0, "images": 640, "seconds": 1.0, "asked": {}, "scores": {"fd": 1.0}, "protocol": {}}
+    (tmp_path / "results.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, "alarm": "collapsed"}) + "\n")
+    assert [result.alarm for result in read_results(tmp_path)] == [None, "collapsed"]
+    assert read_results(tmp_path)[0] == Result(**row)
+
+
+def test_a_run_that_made_nothing_of_use_is_told_apart(run_ganzoo, plugin_distribution, tmp_path):
+    folder = plugin_distribution("deaf", entry_points={"deaf": "deaf"}, modules={"deaf.py": DEAF})
+    words = ("compare", "deaf", "mlp@keras", "--images", "9k", "--seeds", "1", "--samples", "300", "--device", "cpu")
+    result = run_ganzoo(*words, plugins=[folder])
+    assert result.returncode == 0, result.stderr
+    deaf, keras = result.stdout.splitlines()
+    assert deaf.endswith("1 of 1")
+    assert keras.endswith("0 of 1")
+    assert "what it made is no good: it collapsed after" in result.stderr
+    told = {row["contender"]: row["alarm"] for row in json.loads(run_ganzoo(*words, "--json", plugins=[folder]).stdout)}
+    assert told["mlp@keras"] is None
+    assert told["deaf"].startswith("collapsed after")
+    assert {r.contender: r.alarm for r in read_results(tmp_path / "runs" / "compare")} == told
 
 
 def test_without_a_budget_no_other_comparison_is_taken_over(tmp_path):

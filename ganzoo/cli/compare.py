@@ -19,8 +19,9 @@ Examples:
 
 \b
 Every run is a run as of ganzoo train, in DIR/NAME/seed-0, seed-1 ...; scores are those of ganzoo evaluate. Shown are the
-mean over the seeds and half the width of its 95 % confidence interval. Stopped? The same command goes on. More --seeds or a
-larger budget go on, too. Needs: pip install 'ganzoo[evaluation]'
+mean over the seeds and half the width of its 95 % confidence interval; and how many runs made nothing of use, if any did, as
+ganzoo train says of them. Stopped? The same command goes on. More --seeds or a larger budget go on, too. Needs:
+pip install 'ganzoo[evaluation]'
 """
 
 
@@ -65,7 +66,8 @@ def compare(
 
     def scored(result: comparison.Result) -> None:
         shown = "  ".join(f"{name} {result.scores[name]:.3f}" for name in COLUMNS if name in result.scores)
-        out.say(f"{result.contender}, seed {result.seed}: {shown}")
+        noticed = f"; what it made is no good: it {result.alarm}" if result.alarm else ""
+        out.say(f"{result.contender}, seed {result.seed}: {shown}{noticed}")
 
     results = comparison.compare(
         names,
@@ -88,16 +90,18 @@ def compare(
         return
     groups = comparison.by_contender(results)
     shown = [name for name in COLUMNS if all(name in result.scores for result in results)]
+    failed = any(result.alarm for result in results)
     rows = [
         [
             name,
             str(len(rows)),
             f"{sum(r.images for r in rows) / len(rows):,.0f}",
             *(interval_of([r.scores[column] for r in rows]) for column in shown),
+            *([f"{sum(r.alarm is not None for r in rows)} of {len(rows)}"] if failed else []),
         ]
         for name, rows in groups.items()
     ]
-    out.table(("NAME", "SEEDS", "IMAGES", *map(str.upper, shown)), rows)
+    out.table(("NAME", "SEEDS", "IMAGES", *map(str.upper, shown), *(["NO GOOD"] if failed else [])), rows)
     protocol = results[0].protocol
     out.say(
         f"name, seeds, images, {', '.join(shown)}: {protocol['n_fake']:,} samples of each against {protocol['n_real']:,} of "

@@ -17,6 +17,16 @@ POOLED = 8
 NUMBERS = 256
 """Samples that are no pictures are projected to so many numbers, if they have more."""
 
+TAIL = 0.05
+"""The part of real values on either side that says nothing of how wide a column of a table is: of some data, it has no end."""
+
+REACH = 2.0
+"""So many widths from the middle of its column, a value is as far out as it counts."""
+
+FLOOR = 0.1
+"""A column that hardly changes counts as if it were at least this wide, the root mean square over all columns being 1. It is
+no more to the discriminator either, and what a generator leaves there would else outweigh everything."""
+
 
 class Likeness:
     """Compares samples with real ones.
@@ -26,21 +36,23 @@ class Likeness:
         pictures: Whether they are.
 
     Attributes:
+        shape: Of a sample.
         distance: How far real samples are from each other, as numbers.
     """
 
     def __init__(self, reals: Tensor, *, pictures: bool) -> None:
         self.pictures = pictures
         reals = reals.float()
-        self._shape = tuple(reals.shape[1:])
-        self.distance = spread(reals.flatten(1))
-        self._scale = None if pictures else _deviation(reals.flatten(1))
-        shape = reals[0].numel()
+        self.shape = reals.shape[1:]
+        self._columns = None if pictures else _columns(reals.flatten(1))
+        flat = self._scaled(reals)
+        self.distance = spread(flat if self._columns is None else flat * self._columns[1])
         # Distances are kept by a random projection, which is the same one in every run.
         rng = torch.Generator().manual_seed(0)
-        wide = not pictures and shape > NUMBERS
-        self._projection = torch.randn(shape, NUMBERS, generator=rng) / math.sqrt(NUMBERS) if wide else None
-        self._spread = spread(self._scaled(reals))
+        numbers = self.shape.numel()
+        wide = not pictures and numbers > NUMBERS
+        self._projection = torch.randn(numbers, NUMBERS, generator=rng) / math.sqrt(NUMBERS) if wide else None
+        self._spread = spread(flat)
         self._rough = roughness(reals) if pictures else 0.0
         features = self._features(reals)
         self._mean = features.mean(0)
@@ -48,19 +60,13 @@ class Likeness:
         self._kinds = sort_into_kinds(features, min(KINDS, len(reals) // 8))
         self._many = count_kinds(features, self._kinds)
 
-    def check(self, samples: Tensor) -> Tensor:
-        """The same samples. Raises ValueError if they have another shape than real ones."""
-        if tuple(samples.shape[1:]) != self._shape:
-            raise ValueError(f"samples of shape {tuple(samples.shape[1:])}, expected {self._shape}")
-        return samples
-
     @property
     def possible(self) -> bool:
         """Whether the real samples differ at all."""
         return self._spread > 0 and self._variance > 0
 
     def __call__(self, samples: Tensor) -> dict[str, float | None]:
-        """How samples ``(M, *sample_shape)`` compare; None is what cannot be said.
+        """How samples ``(M, *sample_shape)`` compare; None is what cannot be said, all of it if they are not even numbers.
 
         ``spread``: how far they are from each other, real ones being 1; of pictures, as they are or reduced, whichever is
         less, for one picture under ever another noise is one picture. ``kinds``: of how many kinds they are, real ones
@@ -71,8 +77,10 @@ class Likeness:
         features = self._features(samples)
         spreads = [spread(self._scaled(samples)) / self._spread, spread(features) / math.sqrt(2 * self._variance)]
         off = float((features.mean(0) - self._mean).square().sum()) / self._variance
+        if not (samples.isfinite().all() and all(map(math.isfinite, (*spreads, off)))):
+            return dict.fromkeys(("spread", "kinds", "off", "rough"))
         return {
-            "spread": min(spreads) if all(map(math.isfinite, spreads)) else None,
+            "spread": min(spreads),
             # Of data that is all of a few kinds, samples of one are no wonder.
             "kinds": count_kinds(features, self._kinds) / self._many if self._many >= 4 else None,
             "off": math.sqrt(off),
@@ -81,7 +89,10 @@ class Likeness:
 
     def _scaled(self, samples: Tensor) -> Tensor:
         flat = samples.flatten(1)
-        return flat if self._scale is None else flat / self._scale
+        if self._columns is None:
+            return flat
+        middle, width = self._columns
+        return ((flat - middle) / width).clamp(-REACH, REACH)
 
     def _features(self, samples: Tensor) -> Tensor:
         if self.pictures:
@@ -125,7 +136,12 @@ def count_kinds(features: Tensor, kinds: Tensor) -> float:
     return math.exp(float(torch.special.entr(shares).sum()))
 
 
-def _deviation(flat: Tensor) -> Tensor:
-    """Of every number, that samples in different units may be compared; of one that never changes, that of all."""
-    own = flat.std(0)
-    return torch.where(own > 0, own, own.mean().clamp(min=1e-12))
+def _columns(flat: Tensor) -> tuple[Tensor, Tensor]:
+    """The middle and the half width of each column, between the tails; of columns that are nearly all one value, of all."""
+    for tail in (TAIL, 0.0):
+        low, high = flat.quantile(tail, dim=0), flat.quantile(1 - tail, dim=0)
+        width = (high - low) / 2
+        if width.any():
+            break
+    floor = FLOOR * float(width.square().mean().sqrt())
+    return (low + high) / 2, width.clamp(min=floor or 1.0)

@@ -179,7 +179,7 @@ class Monitor:
                 self._examine(self.health, images, samples)
                 # A run that goes on from here has not been looked at where one that never stopped would have been.
                 self._found |= {"unscheduled": True} if self._found else {}
-        if self._values or images != self._last[0]:
+        if self._values or self._found or images != self._last[0]:
             self._log(images, seconds, progress)
 
     def _preview(self, images: int, progress: float) -> Tensor | None:
@@ -195,7 +195,10 @@ class Monitor:
         return samples
 
     def _examine(self, health: Health, images: int, previewed: Tensor | None) -> None:
-        self._found = health.look(images, previewed, {name: values[-1] for name, values in self._values.items()})
+        """Every process has to: the logits are those of all."""
+        last = {name: self._values[name][-1] for name in ("real", "fake", "apart") if name in self._values}
+        means = self.processes.mean(torch.stack(list(last.values())).float()).tolist() if last else []
+        self._found = health.look(images, previewed, dict(zip(last, means, strict=True)))
 
     def _write_sheet(self, path: Path, sheet: Image.Image, images: int) -> None:
         save_image(path, sheet)
@@ -211,7 +214,7 @@ class Monitor:
         rate = (images - seen) / (seconds - before) if seconds > before else 0.0
         self._last = (images, seconds)
         finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}
-        if metrics and self.folder is not None:
+        if (metrics or self._found) and self.folder is not None:
             row = {"images": images, "seconds": round(seconds, 3), "images_per_second": round(rate, 1), "time": time.time()}
             self.writer.submit(self._write_row, self.folder / METRICS, {**row, **finite, **self._found}, images)
         self._found = {}

@@ -30,13 +30,13 @@ from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
 from ganzoo.training.hardware import hardware
-from ganzoo.training.health import SOUND, Verdict
 from ganzoo.training.loop import Outcome, blaming, stream
 from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
 from ganzoo.training.scoring import Scoring
 from ganzoo.training.trackers import check_trackers
+from ganzoo.training.verdict import SOUND, Verdict
 from ganzoo.variant import Json
 
 

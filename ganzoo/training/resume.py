@@ -12,11 +12,12 @@ from ganzoo.pretrained import load
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
 from ganzoo.training.folder import CHECKPOINTS, JOURNAL, RunFolder
-from ganzoo.training.health import Look, read_looks
+from ganzoo.training.health import read_looks
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.prepare import Prepared
 from ganzoo.training.scoring import read_scores
 from ganzoo.training.state import Snapshot
+from ganzoo.training.verdict import Look
 from ganzoo.variant import Json
 
 

@@ -13,19 +13,20 @@ import torch
 from torch import Tensor
 
 from ganzoo import plugins
-from ganzoo.data.store import Feed
+from ganzoo.data.store import Feed, Store
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, write_json
 from ganzoo.hub.card import write_card
 from ganzoo.interfaces import Trainer
 from ganzoo.pretrained import save
 from ganzoo.sampling import can_be_drawn, write_preview
+from ganzoo.training.advice import advise
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.graphs import choose_step
-from ganzoo.training.health import REALS, Health, Look
+from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
@@ -34,6 +35,7 @@ from ganzoo.training.resume import find_past
 from ganzoo.training.scoring import ScoreBook, Scoring
 from ganzoo.training.state import Snapshot, capture, restore, restore_average
 from ganzoo.training.trackers import Trackers
+from ganzoo.training.verdict import Look
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
@@ -321,7 +323,9 @@ def _health(prepared: Prepared, feed: Feed, looks: Sequence[Look], watcher: Watc
     store, processes, trainer = prepared.store, prepared.processes, prepared.trainer
     reals = None
     if processes.is_main:
-        reals, _ = feed.batch(0, min(REALS, len(store) // processes.count) * processes.count)
+        # Whatever its share of the data: what is found should be no matter of how many processes there are.
+        whole, share = (store.feed(prepared.config.seed), 1) if isinstance(store, Store) else (feed, processes.count)
+        reals, _ = whole.batch(0, min(REALS, len(store) // share) * share)
     return Health(
         reals,
         pictures=can_be_drawn(store.sample_shape, store.value_range),
@@ -330,6 +334,7 @@ def _health(prepared: Prepared, feed: Feed, looks: Sequence[Look], watcher: Watc
         per_step=prepared.config.loop.batch_size * getattr(trainer, "n_critic", 1),
         looks=looks,
         tell=watcher.noticed,
+        advise=lambda fault: advise(fault, prepared.config, trainer),
     )
 
 

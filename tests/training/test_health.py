@@ -1,5 +1,6 @@
 """A run notices that what it makes is no good, says so everywhere, and says nothing where nothing is wrong."""
 
+import itertools
 import json
 import math
 import re
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 import ganzoo
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
-from ganzoo.training.health import LIMITS, Alarm, Health, Look, Verdict, faults, judge, read_looks
+from ganzoo.training.health import Health, read_looks
 from ganzoo.training.likeness import Likeness, count_kinds, sort_into_kinds
 from ganzoo.training.monitor import Silent
+from ganzoo.training.verdict import LIMITS, Alarm, Look, Verdict, faults, judge
 
 CONSTANT = """
 import ganzoo
@@ -62,6 +64,10 @@ def looks(*spreads, start=5_000, step=1_000, **rest):
     return [Look(start + step * i, spread, **rest) for i, spread in enumerate(spreads)]
 
 
+def wrong(look):
+    return [fault for fault, state in faults(look).items() if state]
+
+
 def test_real_pictures_are_like_real_pictures(clothes):
     reals, others, _ = clothes
     likeness = Likeness(reals, pictures=True)
@@ -71,7 +77,7 @@ def test_real_pictures_are_like_real_pictures(clothes):
         assert found["kinds"] > 0.7
         assert found["off"] < 0.3
         assert 0.85 < found["rough"] < 1.15
-        assert not list(faults(Look(10**6, **found)))
+        assert not wrong(Look(10**6, **found))
 
 
 def test_each_way_to_be_no_good_shows(clothes):
@@ -79,15 +85,15 @@ def test_each_way_to_be_no_good_shows(clothes):
     likeness, rng = Likeness(reals, pictures=True), torch.Generator().manual_seed(0)
 
     def found(samples):
-        return list(faults(Look(10**6, **likeness(samples), told=1.0)))
+        return wrong(Look(10**6, **likeness(samples), told=1.0))
 
     noise = torch.rand(64, 1, 28, 28, generator=rng) * 2 - 1
     assert found(others[:1].expand(64, -1, -1, -1)) == ["alike"]
     assert found((others[:1] + 0.05 * noise).clamp(-1, 1)) == ["alike"]
     for label in (1, 5, 7):
         assert found(others[labels == label][:64]) == ["few kinds"]
-    assert found(-others[:64]) == ["won"]
-    assert found(noise) == ["won"]
+    assert found(-others[:64]) == ["won", "far off"]
+    assert found(noise) == ["won", "far off"]
     assert found(torch.full((64, 1, 28, 28), math.nan)) == ["far off"]
 
 
@@ -95,7 +101,7 @@ def test_each_way_to_be_no_good_shows(clothes):
 def test_samples_of_any_shape(shape):
     rng = np.random.default_rng(0)
     kinds = rng.normal(0, 3, (6, *shape))
-    units = 10.0 ** rng.integers(-3, 4, shape)
+    units = rng.uniform(0.5, 2, shape) * 1000
     rows = torch.from_numpy(((kinds[np.arange(400) % 6] + rng.normal(0, 1, (400, *shape))) * units).astype("f4"))
     likeness = Likeness(rows[:300], pictures=False)
     sound = likeness(rows[300:])
@@ -108,17 +114,84 @@ def test_samples_of_any_shape(shape):
     assert likeness(rows[300:] + 5 * rows.std(0))["off"] > 2
 
 
-def test_data_that_says_nothing_is_not_looked_at():
-    class Never(ganzoo.Generator):
-        def forward(self, z, labels=None):
-            raise AssertionError
+def sines(rng):
+    """Waves that fade in and out: the numbers at either end are all but constant."""
+    phase = rng.uniform(2, 20, (1_000, 1)) * np.linspace(0, 1, 512) + rng.uniform(0, 1, (1_000, 1))
+    return np.hanning(512) * np.sin(2 * np.pi * phase)
 
-    generator = Never(latent_shape=(2,), sample_shape=(4,))
-    for reals in (torch.randn(15, 4), torch.ones(100, 4)):
-        health = Health(reals, pictures=False, generator=generator, shown=False)
-        assert health.look(5_000, None, {}) == {}
-    # What fails once is not tried again, and is no failure of the run.
-    assert Health(torch.randn(100, 4), pictures=False, generator=generator, shown=False).look(5_000, None, {}) == {}
+
+def clothes_as_rows(rng):
+    return fashion_mnist_10k().samples[:1_000, 0].flatten(1).numpy() / 255
+
+
+TABLES = {
+    "sines": sines,
+    "clothes": clothes_as_rows,
+    "lognormal": lambda rng: rng.lognormal(0, 2, (1_000, 6)),
+    "cauchy": lambda rng: rng.standard_cauchy((1_000, 8)),
+    "one column": lambda rng: rng.standard_cauchy((1_000, 1)),
+    "rare ones": lambda rng: np.eye(40)[rng.integers(0, 40, 1_000)],
+    "one that never changes": lambda rng: np.concatenate([rng.normal(0, 1, (1_000, 3)), np.ones((1_000, 1))], 1),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_real_rows_are_like_real_rows_and_one_repeated_is_not(name):
+    rng = np.random.default_rng(0)
+    rows = torch.from_numpy(TABLES[name](rng).astype("f4"))
+    likeness = Likeness(rows[:500][:256], pictures=False)
+    for start in range(500, 948, 64):
+        assert not wrong(Look(10**6, **likeness(rows[start : start + 64]))), start
+    middle = rows[500:].median(0).values
+    noise = torch.randn(64, rows.shape[1], generator=torch.Generator().manual_seed(0))
+    typical = rows[500:][(rows[500:] - middle).abs().sum(1).argsort()[250]]
+    width = (rows.quantile(0.95, 0) - rows.quantile(0.05, 0)).square().mean().sqrt().item() or 1.0
+    assert "alike" in wrong(Look(10**6, **likeness(typical + 0.005 * width * noise)))
+    assert wrong(Look(10**6, **likeness(torch.full((64, rows.shape[1]), math.inf)))) == ["far off"]
+
+
+def looked_at(generator, reals, **arguments):
+    """What a look finds, and what is said of it."""
+    said = []
+    health = Health(reals, pictures=False, generator=generator, tell=said.append, **{"shown": False, **arguments})
+    return [health.look(images, None, {}) for images in (5_000, 10_000)], said
+
+
+class Fails(ganzoo.Generator):
+    def forward(self, z, labels=None):
+        raise self.error
+
+
+def test_what_is_not_looked_at_is_said_to_be_so():
+    generator = Fails(latent_shape=(2,), sample_shape=(4,))
+    generator.error = AssertionError("no seeds, please")
+    for reals, why in (
+        (torch.randn(15, 4), "there are 15 real ones, and it takes 16"),
+        (torch.ones(100, 4), "real ones are all alike"),
+        # What fails once is not tried again, and is no failure of the run.
+        (torch.randn(100, 4), "AssertionError: no seeds, please"),
+        (torch.randn(100, 2), "what starts from samples makes nothing of noise"),
+    ):
+        assert looked_at(generator, reals) == ([{}, {}], [f"samples are not looked at: {why}"])
+
+
+def test_samples_that_are_not_even_numbers_are_a_look_too(tmp_path):
+    generator = Rows(latent_shape=(2, 2), sample_shape=(4,))
+    generator.latent_shape, generator.draw_latents = (1,), lambda count, rng: torch.full((count, 4), math.nan)
+    found, _ = looked_at(generator, torch.randn(100, 4))
+    assert found[0]["spread"] is None
+    assert found[1]["alarm"] == "far off"
+    rows = [{"images": images, **row} for images, row in zip((5_000, 10_000), found, strict=True)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_looks(tmp_path, 10_000) == [Look(5_000, None), Look(10_000, None)]
+
+
+def test_without_memory_one_look_is_left_out():
+    generator = Fails(latent_shape=(2,), sample_shape=(4,))
+    generator.error = torch.OutOfMemoryError("no room")
+    found, said = looked_at(generator, torch.randn(100, 4))
+    assert found == [{}, {}]
+    assert said == ["samples were not looked at this time: there was no memory for it"] * 2
 
 
 class Rows(ganzoo.Generator):
@@ -129,8 +202,8 @@ class Rows(ganzoo.Generator):
 def test_a_generator_whose_samples_are_not_what_is_shown_is_looked_at_all_the_same():
     rows = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
     shown = torch.zeros(64, 4)
-    health = Health(rows, pictures=False, generator=Rows(latent_shape=(2, 2), sample_shape=(4,)), shown=False)
-    assert health.look(5_000, shown, {}) == {}  # not of the data's shape
+    said = ["samples are not looked at: they have the shape (2, 2), real ones (4,)"]
+    assert looked_at(Rows(latent_shape=(2, 2), sample_shape=(2, 2)), rows) == ([{}, {}], said)
     wide = Rows(latent_shape=(4,), sample_shape=(4,))
     assert Health(rows, pictures=False, generator=wide, shown=False).look(5_000, shown, {}) == {}  # it may translate
     wide.latent_shape, wide.draw_latents = (1,), lambda count, rng: torch.randn(count, 4, generator=rng)
@@ -176,12 +249,72 @@ def test_what_was_better_is_said_at_once_and_what_grows_is_waited_for():
     assert not judge(looks(*[0.001 * 1.25**i for i in range(30)])).alarm
 
 
-def test_a_run_recovers_when_nothing_is_wrong_any_more():
+def test_a_run_recovers_when_what_was_wrong_is_so_no_more():
     fallen = looks(0.5, 0.01, 0.01, 0.01)
     assert judge([*fallen, Look(9_000, 0.05)]).alarm
     back = judge([*fallen, Look(9_000, 0.05), Look(10_000, 0.5)])
     assert back == Verdict(recovered=Alarm(("alike",), 8_000))
     assert back.describe()["recovered"]["says"] == "collapsed after 8,000 images: all samples are alike, and recovered"
+    # Something else that is wrong by now is no reason to say that samples are alike.
+    assert judge([*fallen, Look(9_000, 0.5, off=2.0)]).alarm is None
+    off = [Look(images, 0.5, off=2.0) for images in (9_000, 10_000, 11_000)]
+    assert judge([*fallen, *off]) == Verdict(Alarm(("far off",), 11_000), Alarm(("alike",), 8_000))
+
+
+def test_what_goes_wrong_besides_is_said_too_and_what_passes_is_not():
+    fallen = looks(0.5, *[0.01] * 3, gap=1.0)
+    both = [*fallen, *looks(*[0.01] * 3, start=9_000, gap=-1e5)]
+    assert judge(both).alarm == Alarm(("alike", "ran away"), 8_000)
+    assert judge([*both, Look(12_000, 0.5, gap=-1e5)]).alarm == Alarm(("ran away",), 8_000)
+    assert judge([*both, Look(12_000, 0.01, gap=1.0)]).alarm == Alarm(("alike",), 8_000)
+    assert judge([*both, Look(12_000, 0.5, gap=1.0)]).alarm is None
+
+
+def test_what_a_look_does_not_tell_is_as_it_was():
+    gone = looks(*[1.0] * 4, gap=-1e5)
+    assert judge([*gone, Look(9_000, 1.0)]).alarm == Alarm(("ran away",), 7_000)
+    assert not judge([*gone[:1], *looks(*[1.0] * 5, start=6_000)]).alarm
+    won = looks(*[1.0] * 4, off=2.0, told=1.0)
+    assert judge([*won, Look(9_000, 1.0, off=2.0)]).alarm == Alarm(("won", "far off"), 7_000)
+    few = looks(*[1.0] * 4, kinds=0.2, off=0.9)
+    assert judge(few).alarm == Alarm(("few kinds",), 7_000)
+    assert judge([*few, Look(9_000, 0.01, kinds=0.1)]).alarm == Alarm(("few kinds",), 7_000)  # collapsed all the more
+    assert judge([*few, Look(9_000, None)]).alarm == Alarm(("few kinds",), 7_000)
+    assert judge([*few, *[Look(images, None) for images in (9_000, 10_000, 11_000)]]).alarm.what == ("few kinds", "far off")
+
+
+CURVES = {
+    "falls at once": (lambda images: 3 * 0.8 ** (images / 1_000), False),
+    "falls slowly": (lambda images: 30 * (images / 1_000) ** -0.8, False),
+    "falls too slowly": (lambda images: 4 * (images / 1_000) ** -0.2, True),
+    "stays": (lambda images: 2.0, True),
+    "rises": (lambda images: images / 10_000, True),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_how_often_a_run_is_looked_at_is_no_matter(name):
+    curve, bad = CURVES[name]
+    for spacing in (1_000, 1_700, 2_500, 5_000, 9_000):
+        found = judge([Look(i, 1.0, off=curve(i)) for i in range(spacing, 60_000, spacing)])
+        assert (found.alarm is not None, found.recovered) == (bad, None), spacing
+    # What grows is on its way, by the same measure.
+    for spacing in (1_000, 2_500, 5_000):
+        grows = [Look(i, 0.001 * (i / 1_000) ** 1.5) for i in range(spacing, 25_000, spacing)]
+        assert not judge(grows).alarm
+        assert judge([Look(look.images, 0.05) for look in grows]).alarm
+
+
+def test_a_long_run_is_looked_at_between_its_previews_too():
+    health = Health(None, pictures=False, generator=None, shown=True)
+    seen = []
+    for images in range(0, 10**7, 640):
+        if health.due(images, shown=False, last=False):
+            health.look(images, None, {})
+            seen.append(images)
+    assert seen[0] < 6_000
+    assert all(b - a <= max(5_000, 0.1 * a) + 640 for a, b in itertools.pairwise(seen))
+    assert len(seen) < 80
 
 
 def test_logits_that_run_away():
@@ -191,12 +324,12 @@ def test_logits_that_run_away():
 
 
 def test_what_is_far_and_told_apart_has_lost():
-    for told, what in ((1.0, "won"), (0.7, "far off"), (None, "far off")):
-        assert judge(looks(*[1.0] * 4, off=2.0, told=told)).alarm == Alarm((what,), 7_000)
+    for told, what in ((1.0, ("won", "far off")), (0.7, ("far off",)), (None, ("far off",))):
+        assert judge(looks(*[1.0] * 4, off=2.0, told=told)).alarm == Alarm(what, 7_000)
     assert not judge(looks(*[1.0] * 4, off=0.5, rough=1.5, told=1.0)).alarm
 
 
-@given(st.lists(st.tuples(st.integers(1, 3_000), st.floats(0, 2), st.floats(0, 1), st.floats(0, 4)), max_size=30))
+@given(st.lists(st.tuples(st.integers(1, 3_000), st.none() | st.floats(0, 2), st.floats(0, 1), st.floats(0, 4)), max_size=30))
 @settings(max_examples=100, deadline=None)
 def test_a_run_that_goes_on_notices_what_one_that_never_stopped_would(tmp_path_factory, steps):
     rows, images = [], 0
@@ -237,7 +370,7 @@ def test_a_generator_that_ignores_its_latents_is_called_so_everywhere(run_ganzoo
     noticed, last = [line for line in result.stderr.splitlines() if "all samples are alike" in line]
     assert all(re.search(says, line) for line in (noticed, last))
     assert "0% as far from each other" in noticed
-    assert "--loss wasserstein" in noticed
+    assert "; try a lower learning rate: -o lr=0.0002" in noticed
     assert last.startswith("done after 12,000 images")
     assert "what it made is no good: it collapsed after" in last
     assert "run/model" in result.stdout
@@ -267,7 +400,8 @@ def test_one_that_recovers_is_done(constant, tmp_path):
     run = ganzoo.train("mlp", out=tmp_path / "run", options=options, **words)
     assert run.alarm is None
     assert run.recovered.endswith("all samples are alike, and recovered")
-    assert [text.split()[0] for text in told if "alike" in text] == ["collapsed", "recovered"]
+    collapsed, recovered = (text for text in told if "alike" in text)
+    assert re.fullmatch(r"recovered after [\d,]+ images from: " + re.escape(collapsed.partition(" (")[0]), recovered)
 
 
 def test_a_run_that_goes_well_is_not_bothered(tmp_path):
