@@ -7,6 +7,9 @@ from ganzoo.training.config import RunConfig
 from ganzoo.training.trainer import AlternatingTrainer, mixes_batch
 from ganzoo.training.verdict import FEW, WON
 
+STEADY = ("relativistic", {"slope"})
+"""The loss and the penalties that held on all data that was tried: see benchmarks/recipes.md."""
+
 SLOWER = 3
 """A learning rate that was too high is best lowered by so much at once."""
 
@@ -15,10 +18,9 @@ def advise(fault: str, config: RunConfig, trainer: Trainer) -> str:
     """Words for the same command that it takes, and that say something new; empty if none are known."""
     see = "see reals.png for what it was shown; " if fault == FEW else ""
     # A trainer of another kind may have its own idea of a penalty.
-    steady = isinstance(trainer, AlternatingTrainer) and not trainer.penalties
-    if steady and not mixes_batch(trainer.networks["discriminator"]):
-        loss = "" if config.parts["loss"].name == "relativistic" else "--loss relativistic "
-        return f"{see}try {loss}--penalty slope"
+    plain = isinstance(trainer, AlternatingTrainer) and not mixes_batch(trainer.networks["discriminator"])
+    if plain and (config.parts["loss"].name, set(config.penalties)) != STEADY:
+        return f"{see}try --loss relativistic --penalty slope"
     options = config.parts["trainer"].arguments
     names = ["discriminator_lr"] if fault == WON and "discriminator_lr" in options else ["lr", "discriminator_lr"]
     rates = {name: options.get(name) or (options.get("lr") if names == [name] else None) for name in names}

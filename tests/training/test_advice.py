@@ -50,7 +50,8 @@ def test_what_is_advised_is_taken(name, without):
     ("name", "options", "advice"),
     [
         ("mlp@keras", {}, SLOPES),
-        ("mlp@keras", {"loss": "relativistic"}, "try --penalty slope"),
+        ("mlp@keras", {"loss": "relativistic"}, SLOPES),
+        ("dcgan", {"loss": "hinge", "penalties": {"gradient-penalty": {"weight": 10.0}}}, SLOPES),
         ("dcgan", {}, "try a lower learning rate: -o lr=0.0007"),
         ("dcgan@paper", {}, "try a lower learning rate: -o lr=7e-05"),
         ("dcgan", {"discriminator_lr": 0.03}, "try a lower learning rate: -o lr=0.0007 -o discriminator_lr=0.01"),

@@ -370,7 +370,7 @@ def test_a_generator_that_ignores_its_latents_is_called_so_everywhere(run_ganzoo
     noticed, last = [line for line in result.stderr.splitlines() if "all samples are alike" in line]
     assert all(re.search(says, line) for line in (noticed, last))
     assert "0% as far from each other" in noticed
-    assert "; try a lower learning rate: -o lr=0.0002" in noticed
+    assert "; try --loss relativistic --penalty slope" in noticed
     assert last.startswith("done after 12,000 images")
     assert "what it made is no good: it collapsed after" in last
     assert "run/model" in result.stdout
