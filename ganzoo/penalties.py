@@ -122,7 +122,7 @@ class Slope(Penalty):
 
     capturable: ClassVar[bool] = True
 
-    def __init__(self, weight: float = 6e-4, interval: int = 1, *, share: float = 0.25) -> None:
+    def __init__(self, weight: float = 2e-4, interval: int = 1, *, share: float = 0.25) -> None:
         super().__init__(weight, interval)
         self.share = check_share(share)
 

@@ -14,7 +14,7 @@ VARIANT = Variant(
     generator="dcgan",
     discriminator="dcgan",
     loss="relativistic",
-    penalties={"slope": {"weight": 6e-4, "share": 0.125}},
+    penalties={"slope": {"weight": 2e-4, "share": 0.125}},
     presets={
         "default": Preset(
             summary="the best found here for a few minutes on a processor",
