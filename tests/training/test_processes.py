@@ -16,7 +16,8 @@ from ganzoo.errors import UsageError
 from ganzoo.training.processes import Processes, join
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-STEPS = 30
+STEPS = 50
+FEW = 10
 """Further on, rounding decides for some unit whether it is above or below the kink of its LeakyReLU, where slopes jump."""
 BATCH = 16
 SMALL = {
@@ -51,8 +52,9 @@ def left(folder):
 def test_two_processes_compute_what_one_does(tmp_path, variant):
     # Adam makes whole steps of gradients that are nothing but rounding; here rounding stays what it is.
     plainly = {"optimizer": "sgd", "betas": None, "momentum": 0.9, "lr": 1e-3}
-    train(variant, tmp_path / "one", 1, **plainly)
-    done = train(variant, tmp_path / "two", 2, **plainly)
+    few = ("--images", str(FEW * BATCH))
+    train(variant, tmp_path / "one", 1, *few, **plainly)
+    done = train(variant, tmp_path / "two", 2, *few, **plainly)
     assert done.stdout.count("model ") == 1
     one, two = left(tmp_path / "one"), left(tmp_path / "two")
     assert one.keys() == two.keys()
