@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, pad, relu
 
-from ganzoo.data.store import Store
+from ganzoo.data.store import Store, to_unit
 from ganzoo.data.stream import Stream
 
 LOOKED_AT = 4_000
@@ -29,6 +29,8 @@ SMALL_CLASS = 50
 
 _SIDE = 8
 _UNITS = 256
+_SEEN = 64
+_AT_ONCE = 2**24
 
 
 def mirrored(pictures: Tensor, turned: Tensor) -> Tensor:
@@ -51,7 +53,10 @@ def looks_the_same_mirrored(data: Store | Stream) -> bool:
     if not isinstance(data, Store) or not data.is_pictures or len(data) < FEWEST:
         return False
     rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))[:LOOKED_AT]
-    one_sided = torch.cat([_one_sided(data.batch(some)[0]).cpu() for some in torch.split(rows, 500)])
+    # Every so many pixels of large pictures are enough for 8x8, and a few pictures at a time for the memory.
+    step = max(1, min(data.sample_shape[1:]) // _SEEN)
+    parts = torch.split(rows, max(1, _AT_ONCE // data.samples[0].numel()))
+    one_sided = torch.cat([_one_sided(to_unit(data.samples[some][..., ::step, ::step].cpu())) for some in parts])
     labels = None if data.labels is None else data.labels.cpu()[rows]
     answers = [_right_answers(one_sided[kind]) for kind in _kinds(labels, len(rows))]
     # One class of many may be written, such as signs among animals.

@@ -29,7 +29,7 @@ EARLY = 5_000
 """Images between two looks at others, at least: nobody should have to wait for the first."""
 
 FURTHER = 0.1
-"""Between two looks at others, a run has gone further by at least this part: what takes longer goes wrong more slowly."""
+"""Between two looks at others, the count of images grows by at least this part, so that long runs do not look all the time."""
 
 SHOWN = 64
 """How many samples are looked at: those that show how far a run is."""

@@ -99,3 +99,10 @@ def test_the_answer_is_always_the_same():
 )
 def test_where_nothing_can_be_told_they_stay_as_they_are(store):
     assert not looks_the_same_mirrored(store)
+
+
+def test_large_pictures_are_asked_about_as_small_ones_are():
+    small = shapes(2000, one_sided=False).samples[:600]
+    for pictures, same in ((small, False), (torch.cat([small, small.flip(3)]), True)):
+        large = pictures.repeat_interleave(8, 2).repeat_interleave(8, 3)
+        assert looks_the_same_mirrored(Store("large", large)) is looks_the_same_mirrored(Store("small", pictures)) is same
