@@ -50,9 +50,10 @@ part() {
 tests() {
   local name=$1 most=$2
   shift 2
-  part "$name" "$most" "$python" -m pytest -ra -p no:cacheprovider "${workers[@]}" --junitxml="$out/$name.xml" "$@"
+  # Each test's outcome as it comes: what failed is known even if time runs out.
+  part "$name" "$most" "$python" -m pytest -v -ra -p no:cacheprovider "${workers[@]}" --junitxml="$out/$name.xml" "$@"
   [ -f "$out/$name.log" ] || return
-  grep -E '^(FAILED|ERROR) ' "$out/$name.log" >"$out/$name-failed.txt"
+  grep -oE '(FAILED|ERROR) +tests/[^ ]+' "$out/$name.log" | sort -u >"$out/$name-failed.txt"
   while read -r line; do summary+=("    $line"); done <"$out/$name-failed.txt"
   summary+=("    $(tail -n 1 "$out/$name.log")")
 }
@@ -78,7 +79,7 @@ if [ -z "$rehearse" ] && ! "$python" -c 'import sys, torch; sys.exit(not torch.c
   exit 0
 fi
 workers=()
-if "$python" -c 'import xdist' 2>/dev/null; then workers=(-n auto --maxprocesses 4); fi
+if "$python" -c 'import xdist' 2>/dev/null; then workers=(-n auto --maxprocesses 8); fi
 
 rounds=(--rounds 2 --seconds 0.5) short=30s long=3m
 if [ -n "$rehearse" ]; then rounds=(--rounds 1 --seconds 0.1 mlp) short=3s long=3s; fi

@@ -39,6 +39,9 @@ class LoopSettings(BaseModel):
         ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
         mirror: Show half of all pictures mirrored, left to right. ``auto``: if a simple test cannot tell them from mirrored
             ones, as with photographs of animals; clothes and digits it can.
+        lr_decay_images: After so many images learning rates fall as 1/√images does, which Karras et al., 2024
+            (arXiv:2312.02696) do for diffusion models; 0: they do not. That depends on no budget, so a run can go on with a
+            larger one as if it had always had it.
         lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
         lr_final: What they fall to at its end, as a fraction of what they were.
         checkpoint_seconds: Between two checkpoints.
@@ -50,6 +53,7 @@ class LoopSettings(BaseModel):
     batch_size: Annotated[int, Field(ge=2, le=1 << 20)] = 64
     ema_images: Annotated[float, Field(ge=0), BeforeValidator(_count)] = 10_000
     mirror: bool | Literal["auto"] = "auto"
+    lr_decay_images: Annotated[float, Field(ge=0), BeforeValidator(_count)] = 0
     lr_decay_from: Fraction = 1.0
     lr_final: Fraction = 1.0
     checkpoint_seconds: PositiveFloat = 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -113,7 +114,7 @@ def run_loop(
                 kept = clock.elapsed
         if context.progress >= 1 or clock.stopping or score():
             break
-        factor = lr_factor(settings, context.progress)
+        factor = lr_factor(settings, context.progress, context.images)
         for group, rate in rates:
             set_rate(group, rate * factor)
         # Layers that draw for themselves, such as dropout, use torch's own generator.
@@ -161,12 +162,19 @@ def blaming(what: str) -> Iterator[None]:
         raise TrainingError(f"{what} failed: {why}", hint="GANZOO_DEBUG=1 shows where") from error
 
 
-def lr_factor(settings: LoopSettings, progress: float) -> float:
-    """What learning rates are multiplied with: 1, then falling linearly from ``lr_decay_from`` to ``lr_final`` at the end."""
-    if progress <= settings.lr_decay_from:
-        return 1.0
-    fallen = (progress - settings.lr_decay_from) / (1 - settings.lr_decay_from)
-    return 1 + fallen * (settings.lr_final - 1)
+def lr_factor(settings: LoopSettings, progress: float, images: int) -> float:
+    """What learning rates are multiplied with, after so many images and with that part of the budget spent.
+
+    1 at first. After ``lr_decay_images`` it falls as 1/√images; after ``lr_decay_from`` of the budget, linearly as well, to
+    ``lr_final`` of what it would else be.
+    """
+    factor = 1.0
+    if 0 < settings.lr_decay_images < images:
+        factor = math.sqrt(settings.lr_decay_images / images)
+    if progress > settings.lr_decay_from:
+        fallen = (progress - settings.lr_decay_from) / (1 - settings.lr_decay_from)
+        factor *= 1 + fallen * (settings.lr_final - 1)
+    return factor
 
 
 @contextlib.contextmanager

@@ -47,10 +47,19 @@ def test_the_first_limit_ends_the_run():
 
 def test_the_rate_falls_linearly_at_the_end():
     settings = LoopSettings(lr_decay_from=0.5, lr_final=0.1)
-    assert [lr_factor(settings, p) for p in (0, 0.5)] == [1, 1]
-    assert lr_factor(settings, 0.75) == pytest.approx(0.55)
-    assert lr_factor(settings, 1) == pytest.approx(0.1)
-    assert lr_factor(LoopSettings(), 1) == 1
+    assert [lr_factor(settings, p, 10**9) for p in (0, 0.5)] == [1, 1]
+    assert lr_factor(settings, 0.75, 0) == pytest.approx(0.55)
+    assert lr_factor(settings, 1, 0) == pytest.approx(0.1)
+    assert lr_factor(LoopSettings(), 1, 10**9) == 1
+
+
+def test_the_rate_falls_with_the_root_of_the_images_whatever_the_budget():
+    settings = LoopSettings(lr_decay_images=10_000)
+    assert [lr_factor(settings, progress, 10_000) for progress in (0, 1)] == [1, 1]
+    assert [lr_factor(settings, progress, 40_000) for progress in (0, 1)] == [0.5, 0.5]
+    assert lr_factor(settings, 0, 10_001) == pytest.approx(1, abs=1e-4)
+    both = LoopSettings(lr_decay_images=10_000, lr_decay_from=0, lr_final=0)
+    assert lr_factor(both, 0.5, 40_000) == 0.25
 
 
 def test_a_second_interrupt_is_not_held_back():
