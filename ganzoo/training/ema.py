@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-RAMP = 0.2
+RAMP = 0.1
 """The half-life is at most this part of the images seen so far, so that the first samples are not the random start."""
 
 SPACING = 256
