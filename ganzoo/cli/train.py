@@ -91,7 +91,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--score-every",
     metavar="IMAGES",
     help="Score the run this often (100k, never), and keep the best checkpoint as the model. Default: 500k in runs of 15 "
-    "minutes or 5M images and more on 5,000 pictures and more, else never.",
+    "minutes or 5M images and more on 500 pictures and more, else never.",
 )
 @click.option("--until", metavar="SCORE=VALUE", help="Stop when fd or kid is as low as this: kid=0.02.")
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
@@ -243,12 +243,13 @@ def scored_by_itself(prepared: Prepared) -> Prepared:
     """The same run, scored if that takes nothing that is not installed."""
     from dataclasses import replace
 
-    from ganzoo.evaluation.judge import Judge, judges_at_once
+    from ganzoo.evaluation.judge import judge_at_once
     from ganzoo.training.scoring import Scoring
 
-    if not judges_at_once(prepared.store):
+    judge = judge_at_once(prepared.store)
+    if judge is None:
         return prepared
-    scoring = Scoring(Judge(), SCORE_IMAGES)
+    scoring = Scoring(judge, SCORE_IMAGES, by=judge.names[0])
     if prepared.processes.is_main:
         scoring.prepare(prepared.store)
     return replace(prepared, scoring=scoring)

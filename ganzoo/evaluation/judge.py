@@ -20,6 +20,9 @@ from ganzoo.variant import Json
 
 SAMPLES = 5_000
 
+FEWEST = 500
+"""Scores by fewer pictures than these say too little to choose a model by, unless somebody asks."""
+
 
 class Judge:
     """Scores a generator by ``fd`` and ``kid``, between a few thousand samples and as many of the data it is trained on.
@@ -74,8 +77,13 @@ class Judge:
         self._real = judge, real
 
 
-def judges_at_once(data: Store | Stream) -> bool:
-    """Whether a :class:`Judge` has all that it needs, and as many pictures as it takes for scores that say something."""
-    if importlib.util.find_spec("torch_fidelity") is None:
-        return False
-    return isinstance(data, Store) and data.is_pictures and len(data) >= SAMPLES
+def judge_at_once(data: Store | Stream) -> Judge | None:
+    """The judge of a run that nobody asked to be scored; None where something is missing, or there are too few pictures.
+
+    ``kid`` alone where pictures do not suffice for ``fd``: a long run on few of them is what most needs to be watched.
+    """
+    if importlib.util.find_spec("torch_fidelity") is None or not isinstance(data, Store) or not data.is_pictures:
+        return None
+    if len(data) < FEWEST:
+        return None
+    return Judge() if len(data) >= SAMPLES else Judge(names=("kid",))

@@ -36,12 +36,12 @@ class LoopSettings(BaseModel):
     Attributes:
         images: How long to train, unless ``--budget`` or ``--images`` says.
         batch_size: Real samples in a step.
-        ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
+        ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none. It is at most a tenth of the
+            images shown so far.
         mirror: Show half of all pictures mirrored, left to right. ``auto``: if a simple test cannot tell them from mirrored
             ones, as with photographs of animals; clothes and digits it can.
-        lr_decay_images: After so many images learning rates fall as 1/√images does, which Karras et al., 2024
-            (arXiv:2312.02696) do for diffusion models; 0: they do not. That depends on no budget, so a run can go on with a
-            larger one as if it had always had it.
+        lr_decay_images: After so many images, learning rates fall as 1/√images (Karras et al., 2024, arXiv:2312.02696),
+            whatever the budget is; 0: they do not.
         lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
         lr_final: What they fall to at its end, as a fraction of what they were.
         checkpoint_seconds: Between two checkpoints.
