@@ -24,7 +24,7 @@ VARIANT = Variant(
                 "generator.blocks": 1,
                 "discriminator.width": 32,
                 "lr": 2e-3,
-                # One gradient out of the ordinary moves a weight by 1/sqrt(1 - 0.9) = 3 times the rate at most; with 0.99, by 10.
+                # A gradient out of the ordinary moves a weight by 1/sqrt(1 - 0.9) = 3 times the rate at most; with 0.99, 10.
                 "betas": [0.0, 0.9],
                 "lr_decay_images": 200_000,
                 "batch_size": 64,
