@@ -26,7 +26,7 @@ VARIANT = Variant(
                 "n_critic": 1,
                 "lr": 2e-3,
                 "betas": [0.0, 0.9],
-                "lr_decay_images": 200_000,
+                "lr_decay_images": 50_000,
                 "batch_size": 32,
                 "images": 400_000,
                 "ema_images": 100_000,
