@@ -50,10 +50,11 @@ part() {
 tests() {
   local name=$1 most=$2
   shift 2
-  # Each test's outcome as it comes: what failed is known even if time runs out.
+  # Each test's outcome as it comes: what failed is known even if time runs out before the summary.
   part "$name" "$most" "$python" -m pytest -v -ra -p no:cacheprovider "${workers[@]}" --junitxml="$out/$name.xml" "$@"
   [ -f "$out/$name.log" ] || return
-  grep -oE '(FAILED|ERROR) +tests/[^ ]+' "$out/$name.log" | sort -u >"$out/$name-failed.txt"
+  grep -E '^(FAILED|ERROR) ' "$out/$name.log" >"$out/$name-failed.txt" ||
+    grep -E '(FAILED|ERROR) +tests/|tests/.* (FAILED|ERROR)' "$out/$name.log" >"$out/$name-failed.txt"
   while read -r line; do summary+=("    $line"); done <"$out/$name-failed.txt"
   summary+=("    $(tail -n 1 "$out/$name.log")")
 }

@@ -30,6 +30,8 @@ OFTEN = 100
 
 LONG_SECONDS = 15 * 60
 LONG_IMAGES = 5_000_000
+EARLY = 0.25
+"""A run that has seen less than this part of the images that its recipe is made for is told so."""
 """A run of this budget or more is scored every SCORE_IMAGES, without being asked to."""
 
 PARAGRAPHS = f"""\
@@ -178,6 +180,10 @@ def train(
         following = f"the same command goes on; {following}"
     elif run.resumed == run.images:
         following = f"a larger --budget or --images goes on, --fresh starts over; {following}"
+    elif run.alarm and run.advice:
+        following = f"{run.advice}; {following}"
+    elif run.images < config.loop.images * EARLY and not run.alarm:
+        following = f"it is made for {config.loop.images:,}, and a larger --budget or --images goes on; {following}"
     done = "interrupted" if run.interrupted else "was done" if run.resumed == run.images else "done"
     noticed = (
         f", but what it made is no good: it {run.alarm}" if run.alarm else f"; it {run.recovered}" if run.recovered else ""
@@ -243,13 +249,12 @@ def scored_by_itself(prepared: Prepared) -> Prepared:
     """The same run, scored if that takes nothing that is not installed."""
     from dataclasses import replace
 
-    from ganzoo.evaluation.judge import judge_at_once
+    from ganzoo.evaluation.judge import Judge, judges_at_once
     from ganzoo.training.scoring import Scoring
 
-    judge = judge_at_once(prepared.store)
-    if judge is None:
+    if not judges_at_once(prepared.store):
         return prepared
-    scoring = Scoring(judge, SCORE_IMAGES, by=judge.names[0])
+    scoring = Scoring(Judge(), SCORE_IMAGES)
     if prepared.processes.is_main:
         scoring.prepare(prepared.store)
     return replace(prepared, scoring=scoring)

@@ -21,18 +21,19 @@ from ganzoo.variant import Json
 SAMPLES = 5_000
 
 FEWEST = 500
-"""Scores by fewer pictures than these say too little to choose a model by, unless somebody asks."""
+"""Of fewer pictures nobody's run is scored unasked: chance would choose among its checkpoints."""
 
 
 class Judge:
-    """Scores a generator by ``fd`` and ``kid``, between a few thousand samples and as many of the data it is trained on.
+    """Scores a generator by ``fd`` and ``kid``, between samples and as many of the data it is trained on.
 
-    Always the same seeds and the same data, so that scores of one run differ by its weights alone.
+    Always the same seeds and the same data, so that scores of one run differ by its weights alone. As it is the data that the
+    model is trained on, copies of it score best.
 
     Args:
         extractor: Whose features; by default those of one that ships: ``fashion-mnist-cnn`` for 28x28 grey pictures, and
             ``cifar10-cnn`` for all others.
-        samples: How many.
+        samples: How many, if there are as many pictures.
         names: The scores; ``kid`` alone takes few real samples, where ``fd`` takes twice as many as features.
     """
 
@@ -77,13 +78,8 @@ class Judge:
         self._real = judge, real
 
 
-def judge_at_once(data: Store | Stream) -> Judge | None:
-    """The judge of a run that nobody asked to be scored; None where something is missing, or there are too few pictures.
-
-    ``kid`` alone where pictures do not suffice for ``fd``: a long run on few of them is what most needs to be watched.
-    """
-    if importlib.util.find_spec("torch_fidelity") is None or not isinstance(data, Store) or not data.is_pictures:
-        return None
-    if len(data) < FEWEST:
-        return None
-    return Judge() if len(data) >= SAMPLES else Judge(names=("kid",))
+def judges_at_once(data: Store | Stream) -> bool:
+    """Whether a :class:`Judge` has all that it needs, and as many pictures as it takes to choose by."""
+    if importlib.util.find_spec("torch_fidelity") is None:
+        return False
+    return isinstance(data, Store) and data.is_pictures and len(data) >= FEWEST

@@ -142,7 +142,7 @@ def _weights(config: ModelConfig) -> str:
         scored = config.training.get("scored")
         when = f"after {_count(scored.get('images'))} images" if isinstance(scored, dict) else "in the end"
         return f"those that its generator had {when}, not an average"
-    half_life = f", half-life {images:,.0f} images" if is_score(images) else ""
+    half_life = f", half-life up to {images:,.0f} images" if is_score(images) else ""
     return f"its generator's average over training (EMA{half_life})"
 
 

@@ -43,7 +43,7 @@ class LoopSettings(BaseModel):
         lr_decay_images: After so many images, learning rates fall as 1/√images (Karras et al., 2024, arXiv:2312.02696),
             whatever the budget is; 0: they do not.
         lr_decay_from: The fraction of the budget after which learning rates fall, linearly.
-        lr_final: What they fall to at its end, as a fraction of what they were.
+        lr_final: What they fall to by that at its end, as a fraction of what they would be without.
         checkpoint_seconds: Between two checkpoints.
         checkpoints: How many of the newest are kept.
     """

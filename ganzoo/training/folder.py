@@ -59,6 +59,10 @@ what is computed. Every other key is the run's mathematics. (The data itself is 
 mirrored by ``mirrored``.)"""
 
 
+NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0}
+"""Options that the configurations of older runs lack, with what these did."""
+
+
 class OtherRunError(UsageError):
     """A folder holds another run than the one that is asked for."""
 
@@ -216,7 +220,7 @@ def read_run(folder: Path) -> dict[str, Json] | None:
 
 def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[str, Json, Json]]:
     """The keys in which two runs' mathematics differ, as ``-o`` has them, with both values; a lower budget is one too."""
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    before, after = NEWER | dict(_leaves(old)), dict(_leaves(new))
     keys = [key for key in {**before, **after} if key not in FREE and key.partition(".")[0] not in FREE]
     found = [(_option(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
     if after.get("precision") == "auto":

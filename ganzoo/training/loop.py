@@ -165,8 +165,8 @@ def blaming(what: str) -> Iterator[None]:
 def lr_factor(settings: LoopSettings, progress: float, images: int) -> float:
     """What learning rates are multiplied with, after so many images and with that part of the budget spent.
 
-    1 at first. After ``lr_decay_images`` it falls as 1/√images; after ``lr_decay_from`` of the budget, linearly as well, to
-    ``lr_final`` of what it would else be.
+    The product of two: one falls as 1/√images after ``lr_decay_images``, the other linearly after ``lr_decay_from`` of the
+    budget, to ``lr_final``. Each is 1 before.
     """
     factor = 1.0
     if 0 < settings.lr_decay_images < images:

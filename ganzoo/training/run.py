@@ -57,6 +57,7 @@ class Run:
         alarm: What is wrong with the model, in words: "collapsed after 16,000 images: all samples are alike". None if
             nothing was seen to be.
         recovered: What was wrong while it trained, and is not with the model.
+        advice: What to try where something is wrong, in words; empty if nothing is known.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Run:
     resumed: int = 0
     alarm: str | None = None
     recovered: str | None = None
+    advice: str = ""
 
 
 def train(
@@ -287,9 +289,11 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
                 write_card(beside, str(path))
             if book:
                 book.plot(path / CURVE)
-    told = processes.share(verdict).describe()
+    verdict = processes.share(verdict)
+    told = verdict.describe()
     alarm, recovered = (told[name]["says"] if name in told else None for name in ("alarm", "recovered"))
-    return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before, alarm, recovered)
+    advice = advise(verdict.alarm.what[0], config, prepared.trainer) if verdict.alarm else ""
+    return Run(past.folder, samples, outcome.images, outcome.seconds, outcome.interrupted, before, alarm, recovered, advice)
 
 
 @contextlib.contextmanager

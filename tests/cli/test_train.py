@@ -226,6 +226,17 @@ def test_only_long_runs_are_scored_unasked():
     assert (scoring.by, scoring.until) == ("kid", 0.02)
 
 
+@pytest.mark.parametrize(("count", "scored"), [(499, False), (500, True)])
+def test_a_long_run_is_scored_unasked_where_there_are_pictures_enough(run_ganzoo, tmp_path, count, scored):
+    pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 255, (count, 8, 8, 3), np.uint8))
+    words = ("train", "mlp", "--data", "own.npy", "--images", "5M", "--dry-run")
+    result = run_ganzoo(*words, env={"GANZOO_CACHE": str(tmp_path / "cache")})
+    assert result.returncode == 0, result.stderr
+    scoring = json.loads(result.stdout).get("scoring")
+    assert (scoring and (scoring["by"], scoring["every"], scoring["n_real"])) == (("fd", 500_000, 500) if scored else None)
+
+
 def test_few_pictures_can_be_scored_by_the_kernel_distance(run_ganzoo, tmp_path):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     np.save(tmp_path / "few.npy", np.random.default_rng(0).integers(0, 255, (150, 28, 28), np.uint8))

@@ -54,6 +54,9 @@ def test_what_is_advised_is_taken(name, without):
         ("dcgan", {"loss": "hinge", "penalties": {"gradient-penalty": {"weight": 10.0}}}, SLOPES),
         ("dcgan", {}, "try a lower learning rate: -o lr=0.0007"),
         ("dcgan@paper", {}, "try a lower learning rate: -o lr=7e-05"),
+        ("dcgan", {"lr": 0.05}, "try the preset's rate: -o lr=0.002"),
+        ("dcgan", {"lr": 0.05, "loss": "hinge"}, f"{SLOPES} -o lr=0.002"),
+        ("dcgan", {"lr": 0.003}, "try a lower learning rate: -o lr=0.001"),
         ("dcgan", {"discriminator_lr": 0.03}, "try a lower learning rate: -o lr=0.0007 -o discriminator_lr=0.01"),
     ],
 )

@@ -33,6 +33,13 @@ def test_a_run_differs_by_its_mathematics_and_by_nothing_else():
     assert [row[0] for row in differences(old, {**old, "dataset": {"sha256": "def", "name": "x"}})] == ["dataset.sha256"]
 
 
+def test_a_run_from_before_an_option_existed_goes_on_as_it_began():
+    old = config(options={"lr_decay_images": 0})
+    del old["loop"]["lr_decay_images"]
+    assert differences(old, config(options={"lr_decay_images": 0})) == []
+    assert differences(old, config()) == [("lr_decay_images", 0, 200_000)]
+
+
 def test_a_budget_may_be_raised_and_not_lowered():
     minute, hour = config(budget_seconds=60), config(budget_seconds=3600)
     assert differences(minute, hour) == []

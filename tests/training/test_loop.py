@@ -137,6 +137,12 @@ def test_every_step_gets_the_rate_of_its_time(tmp_path):
     assert trainer.rates == pytest.approx([2, 2, 2, 2, 2, 1.5, 1, 0.5])
 
 
+def test_rates_fall_with_the_images_that_were_shown(tmp_path):
+    trainer = Recorder()
+    looped(tmp_path, trainer, lr_decay_images=10)
+    assert trainer.rates == pytest.approx([2, 2, 2, *(2 * (10 / images) ** 0.5 for images in (15, 20, 25, 30, 35))])
+
+
 def test_a_rate_that_a_step_changes_is_set_anew(tmp_path):
     class Halves(Recorder):
         def step(self, reals, labels, context):

@@ -26,6 +26,8 @@ SMALL = {
 }
 OWN_RATES = {"mlp@paper": {"generator.hidden": [16]}}
 """Whose trainer changes its learning rates at every step."""
+FALLING = {"lr_decay_images": 200, "lr_decay_from": 0.3, "lr_final": 0.1}
+"""Rates that are others at every step."""
 KILLS = int(os.environ.get("KILLS", "6"))
 """How many runs are killed, over all variants. The long test: ``KILLS=50 pytest tests/training/test_resume.py -k kill_it``."""
 
@@ -34,7 +36,7 @@ COMMAND = Path(sysconfig.get_path("scripts")) / "ganzoo"
 
 def train(folder, variant="dcgan", **arguments):
     small = {**SMALL, **OWN_RATES}[variant]
-    options = {**small, "batch_size": 16, "lr_decay_from": 0.3, "lr_final": 0.1, **arguments.pop("options", {})}
+    options = {**small, **FALLING, "batch_size": 16, **arguments.pop("options", {})}
     arguments = {"images": 640, "device": "cpu", "precision": "fp32"} | arguments
     return ganzoo.train(variant, out=folder, options=options, **arguments)
 
@@ -247,7 +249,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path):
         pytest.skip("cannot mount a tmpfs here")
     try:
         words = [sys.executable, "-m", "ganzoo", "train", "dcgan", "--device", "cpu", "--precision", "fp32", "--images", "640"]
-        options = {**SMALL["dcgan"], "batch_size": 16, "lr_decay_from": 0.3, "lr_final": 0.1, "checkpoint_seconds": 0.1}
+        options = {**SMALL["dcgan"], **FALLING, "batch_size": 16, "checkpoint_seconds": 0.1}
         words += [word for key, value in options.items() for word in ("-o", f"{key}={json.dumps(value)}")]
         (small / "ballast").write_bytes(b"x" * 2_700_000)
         full = subprocess.run([*words, "--out", small / "run"], capture_output=True, text=True, check=False)
