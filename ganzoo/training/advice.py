@@ -20,12 +20,14 @@ def advise(fault: str, config: RunConfig, trainer: Trainer) -> str:
     # A trainer of another kind may have its own idea of a penalty.
     plain = isinstance(trainer, AlternatingTrainer) and not mixes_batch(trainer.networks["discriminator"])
     options = config.parts["trainer"].arguments
-    own = config.variant.presets[config.preset].options.get("lr")
-    high = isinstance(own, float) and isinstance(options.get("lr"), float) and options["lr"] > SLOWER * own
+    rate, own = options.get("lr"), config.variant.presets[config.preset].options.get("lr")
+    slower = ""
+    if isinstance(rate, float) and isinstance(own, float) and rate > SLOWER * own:
+        slower = f"-o lr={own:g}"
     if plain and (config.parts["loss"].name, set(config.penalties)) != STEADY:
-        return f"{see}try --loss relativistic --penalty slope" + f" -o lr={own:g}" * high
-    if high:
-        return f"{see}try the preset's rate: -o lr={own:g}"
+        return f"{see}try --loss relativistic --penalty slope {slower}".rstrip()
+    if slower:
+        return f"{see}try the preset's rate: {slower}"
     names = ["discriminator_lr"] if fault == WON and "discriminator_lr" in options else ["lr", "discriminator_lr"]
     rates = {name: options.get(name) or (options.get("lr") if names == [name] else None) for name in names}
     lower = " ".join(f"-o {name}={rate / SLOWER:.1g}" for name, rate in rates.items() if isinstance(rate, float))

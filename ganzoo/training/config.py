@@ -36,8 +36,9 @@ class LoopSettings(BaseModel):
     Attributes:
         images: How long to train, unless ``--budget`` or ``--images`` says.
         batch_size: Real samples in a step.
-        ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none. It is at most a tenth of the
-            images shown so far.
+        ema_images: Half-life of the generator's moving average (Karras et al., 2020), 0 for none.
+        ema_ramp: The half-life is at most this part of the images shown so far, so that the first samples are not those of the
+            random start.
         mirror: Show half of all pictures mirrored, left to right. ``auto``: if a simple test cannot tell them from mirrored
             ones, as with photographs of animals; clothes and digits it can.
         lr_decay_images: After so many images, learning rates fall as 1/√images (Karras et al., 2024, arXiv:2312.02696),
@@ -52,6 +53,7 @@ class LoopSettings(BaseModel):
     images: Annotated[PositiveInt, BeforeValidator(_count)] = 1_000_000
     batch_size: Annotated[int, Field(ge=2, le=1 << 20)] = 64
     ema_images: Annotated[float, Field(ge=0), BeforeValidator(_count)] = 10_000
+    ema_ramp: Annotated[float, Field(gt=0, le=1)] = 0.2
     mirror: bool | Literal["auto"] = "auto"
     lr_decay_images: Annotated[float, Field(ge=0), BeforeValidator(_count)] = 0
     lr_decay_from: Fraction = 1.0

@@ -8,9 +8,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-RAMP = 0.1
-"""The half-life is at most this part of the images seen so far, so that the first samples are not the random start."""
-
 SPACING = 256
 """Images between two updates, where batches are smaller."""
 
@@ -26,10 +23,12 @@ class EMA:
     Args:
         networks: Role -> network to follow.
         half_life: In images; 0 follows without averaging.
+        ramp: The half-life is at most this part of the images shown so far.
     """
 
-    def __init__(self, networks: Mapping[str, nn.Module], half_life: float) -> None:
+    def __init__(self, networks: Mapping[str, nn.Module], half_life: float, ramp: float = 1.0) -> None:
         self.half_life = half_life
+        self.ramp = ramp
         self.networks = {role: copy.deepcopy(n).eval().requires_grad_(False) for role, n in networks.items()}
         pairs = [p for role, n in networks.items() for p in _pairs(self.networks[role], n)]
         self._averaged = [(a, b) for a, b in pairs if a.is_floating_point()]
@@ -47,7 +46,7 @@ class EMA:
             if images // batch % period:
                 return
             batch *= period
-        half_life = min(self.half_life, images * RAMP)
+        half_life = min(self.half_life, images * self.ramp)
         share = 1 - 0.5 ** (batch / half_life) if half_life > 0 else 1.0
         if self._averaged:
             torch._foreach_lerp_([a for a, _ in self._averaged], [b for _, b in self._averaged], share)

@@ -59,7 +59,7 @@ what is computed. Every other key is the run's mathematics. (The data itself is 
 mirrored by ``mirrored``.)"""
 
 
-NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0}
+NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2}
 """Options that the configurations of older runs lack, with what these did."""
 
 

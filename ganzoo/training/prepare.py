@@ -170,7 +170,7 @@ def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA
         PluginError: A network that cannot be copied, averaged, written or read back.
     """
     try:
-        ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images)
+        ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images, config.loop.ema_ramp)
         ema.update(1, 1)
         for role, network in ema.networks.items():
             network.load_state_dict(safetensors.torch.load(safetensors.torch.save(tensors_of(network, role))), strict=True)

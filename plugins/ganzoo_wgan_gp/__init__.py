@@ -30,6 +30,7 @@ VARIANT = Variant(
                 "batch_size": 32,
                 "images": 400_000,
                 "ema_images": 100_000,
+                "ema_ramp": 0.1,
                 "penalties.gradient-penalty.share": 0.25,
             },
         ),

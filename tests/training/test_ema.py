@@ -2,7 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.training.ema import DENSE, EMA, RAMP, SPACING
+from ganzoo import plugins
+from ganzoo.training.config import resolve
+from ganzoo.training.ema import DENSE, EMA, SPACING
+from ganzoo.training.prepare import prepare
 
 
 def test_after_a_half_life_half_of_the_way_is_gone():
@@ -18,10 +21,16 @@ def test_after_a_half_life_half_of_the_way_is_gone():
 def test_the_half_life_grows_with_what_was_seen():
     net = nn.Linear(1, 1)
     nn.init.zeros_(net.weight)
-    ema = EMA({"generator": net}, half_life=1e12)
+    ema = EMA({"generator": net}, half_life=1e12, ramp=0.25)
     nn.init.ones_(net.weight)
-    ema.update(1000, round(1000 * RAMP))
+    ema.update(1000, 250)
     torch.testing.assert_close(ema.networks["generator"].weight, torch.full((1, 1), 0.5))
+
+
+def test_a_run_has_the_average_that_its_options_ask_for():
+    options = {"ema_images": 1000, "ema_ramp": 0.3, "generator.width": 4, "discriminator.width": 4}
+    ema = prepare(resolve(plugins.load().registry, "dcgan", options=options), device="cpu").ema
+    assert (ema.half_life, ema.ramp) == (1000, 0.3)
 
 
 def test_no_half_life_follows_exactly_buffers_too():

@@ -34,10 +34,12 @@ def test_a_run_differs_by_its_mathematics_and_by_nothing_else():
 
 
 def test_a_run_from_before_an_option_existed_goes_on_as_it_began():
-    old = config(options={"lr_decay_images": 0})
-    del old["loop"]["lr_decay_images"]
-    assert differences(old, config(options={"lr_decay_images": 0})) == []
-    assert differences(old, config()) == [("lr_decay_images", 0, 200_000)]
+    as_it_was = {"lr_decay_images": 0, "ema_ramp": 0.2}
+    old = config(options=as_it_was)
+    for name in as_it_was:
+        del old["loop"][name]
+    assert differences(old, config(options=as_it_was)) == []
+    assert sorted(row[:2] for row in differences(old, config())) == [("ema_ramp", 0.2), ("lr_decay_images", 0)]
 
 
 def test_a_budget_may_be_raised_and_not_lowered():
