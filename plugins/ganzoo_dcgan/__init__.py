@@ -26,7 +26,7 @@ VARIANT = Variant(
                 "lr": 2e-3,
                 # A gradient out of the ordinary moves a weight by 1/sqrt(1 - 0.9) = 3 times the rate at most; with 0.99, 10.
                 "betas": [0.0, 0.9],
-                "lr_decay_images": 200_000,
+                "lr_decay_images": 100_000,
                 "batch_size": 64,
                 "images": 400_000,
                 "ema_images": 100_000,
