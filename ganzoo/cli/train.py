@@ -30,9 +30,10 @@ OFTEN = 100
 
 LONG_SECONDS = 15 * 60
 LONG_IMAGES = 5_000_000
-EARLY = 0.25
-"""A run that has seen less than this part of the images that its recipe is made for is told so."""
 """A run of this budget or more is scored every SCORE_IMAGES, without being asked to."""
+
+EARLY = 0.25
+"""Whoever ends a run with less than this part of the images that the preset trains on is told how many these are."""
 
 PARAGRAPHS = f"""\
 {FORMS}
@@ -183,7 +184,8 @@ def train(
     elif run.alarm and run.advice:
         following = f"{run.advice}; {following}"
     elif run.images < config.loop.images * EARLY and not run.alarm:
-        following = f"it is made for {config.loop.images:,}, and a larger --budget or --images goes on; {following}"
+        usual = f"the preset trains on {config.loop.images:,} images"
+        following = f"{usual}, and the same command with a larger --budget or --images goes on; {following}"
     done = "interrupted" if run.interrupted else "was done" if run.resumed == run.images else "done"
     noticed = (
         f", but what it made is no good: it {run.alarm}" if run.alarm else f"; it {run.recovered}" if run.recovered else ""

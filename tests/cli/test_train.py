@@ -88,6 +88,9 @@ def test_the_same_command_goes_on(run_ganzoo, tmp_path):
     more = run_ganzoo(*words, "--images", "96")
     assert "going on after 64 images" in more.stderr
     assert "done after 96 images" in more.stderr
+    assert (
+        "the preset trains on 1,500,000 images, and the same command with a larger --budget or --images goes on" in more.stderr
+    )
     fresh = run_ganzoo(*words, "--images", "64", "--fresh")
     assert "mlp-fashion-mnist-10k-2/model" in fresh.stdout
     assert "mlp-fashion-mnist-10k holds a run that differs in images (96 there, 64 here)" in fresh.stderr

@@ -373,6 +373,7 @@ def test_a_generator_that_ignores_its_latents_is_called_so_everywhere(run_ganzoo
     assert "; try --loss relativistic --penalty slope" in noticed
     assert last.startswith("done after 12,000 images")
     assert "what it made is no good: it collapsed after" in last
+    assert "; try --loss relativistic --penalty slope; next: " in last
     assert "run/model" in result.stdout
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["spread"] == 0

@@ -17,8 +17,6 @@ from ganzoo.training.processes import Processes, join
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 STEPS = 50
-FEW = 10
-"""Further on, rounding decides for some unit whether it is above or below the kink of its LeakyReLU, where slopes jump."""
 BATCH = 16
 SMALL = {
     "mlp": {"generator.hidden": [32, 32], "discriminator.hidden": [32]},
@@ -48,18 +46,27 @@ def left(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", SMALL)
-def test_two_processes_compute_what_one_does(tmp_path, variant):
+@pytest.mark.parametrize(
+    ("variant", "steps", "words"),
+    [
+        ("mlp", STEPS, ()),
+        ("wgan-gp", STEPS, ()),
+        ("dcgan", STEPS, ("--loss", "hinge", "--penalty", "gradient-penalty")),
+        # With its own loss and penalty, what rounding differs by is 7e-4 of a tensor after 30 steps already; why is not known.
+        ("dcgan", 10, ()),
+    ],
+)
+def test_two_processes_compute_what_one_does(tmp_path, variant, steps, words):
     # Adam makes whole steps of gradients that are nothing but rounding; here rounding stays what it is.
     plainly = {"optimizer": "sgd", "betas": None, "momentum": 0.9, "lr": 1e-3}
-    few = ("--images", str(FEW * BATCH))
-    train(variant, tmp_path / "one", 1, *few, **plainly)
-    done = train(variant, tmp_path / "two", 2, *few, **plainly)
+    words = ("--images", str(steps * BATCH), *words)
+    train(variant, tmp_path / "one", 1, *words, **plainly)
+    done = train(variant, tmp_path / "two", 2, *words, **plainly)
     assert done.stdout.count("model ") == 1
     one, two = left(tmp_path / "one"), left(tmp_path / "two")
     assert one.keys() == two.keys()
     for name, tensor in one.items():
-        if max(tensor.float().norm(), two[name].float().norm()) < 1e-6:
+        if steps < STEPS and max(tensor.float().norm(), two[name].float().norm()) < 1e-6:
             continue  # nothing but rounding: the bias of the last layer, which a loss on differences of logits does not feel
         error = (tensor.float() - two[name].float()).norm() / tensor.float().norm().clamp_min(1e-3)
         assert error < 1e-5, (name, float(error))
