@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import write_json
+from ganzoo.packages import NEWER
 from ganzoo.variant import NAME, Json, leaves
 
 FORMAT = 1
@@ -138,9 +139,7 @@ def read_config(folder: Path) -> ModelConfig:
     path = folder / CONFIG
     data = read_json(path)
     if isinstance(data, dict) and data.get("format") != FORMAT and isinstance(data.get("format"), int):
-        raise ModelError(
-            f"{path} has format {data['format']}, this ganzoo reads {FORMAT}", hint="pip install --upgrade ganzoo"
-        )
+        raise ModelError(f"{path} has format {data['format']}, this ganzoo reads {FORMAT}", hint=NEWER)
     try:
         return make_config(data)
     except ModelError as error:

@@ -28,10 +28,14 @@ import pluggy
 from ganzoo import __version__, hookspecs, standard
 from ganzoo.errors import PluginError, UnknownNameError, nearest
 from ganzoo.hookspecs import PROJECT
+from ganzoo.packages import AGAIN, NEWER, developed_in
 from ganzoo.registry import Origin, Registrar, Registry
 
 if TYPE_CHECKING:
     import click
+
+HOST = "host"
+"""The extra in which a plugin says which ganzoo it needs, without having pip fetch PyPI's package of that name."""
 
 HEAVY_MODULES = ("torch", "timm", "torchvision", "accelerate", "huggingface_hub")
 """What a plugin should not import before its networks are used: it slows every command down."""
@@ -71,15 +75,17 @@ class Plugins:
         self._reported: set[object] = set()
 
     def describe(self, plugin: Plugin, problem: str) -> str:
-        """One line: which plugin, what is wrong, how to disable or remove it."""
+        """One line: which plugin, what is wrong, how to disable it, and how to remove it if it is not being developed here."""
         origin = plugin.origin
         line = f"plugin {origin.plugin!r} ({origin.distribution} {origin.version}) {problem}"
         if origin.distribution == PROJECT:
-            return f"{line}. Mend it: pip install --force-reinstall {PROJECT}"
+            return f"{line}. To mend it, {AGAIN}"
         broken = {p.origin.distribution for p in self.found if p.problems}
         others = [p.origin for p in self.found if not p.problems and p.origin.distribution != PROJECT]
         well = sorted({o.plugin if o.distribution in broken else o.distribution for o in others})
-        ways = f"Disable it: GANZOO_LOAD_PLUGINS={','.join([PROJECT, *well])}; remove it: pip uninstall {origin.distribution}"
+        ways = f"Disable it: GANZOO_LOAD_PLUGINS={','.join([PROJECT, *well])}"
+        if developed_in(origin.distribution) is None:
+            ways += f"; remove it: pip uninstall {origin.distribution}"
         return f"{line}. {ways}"
 
     def report(self) -> None:
@@ -255,10 +261,10 @@ def _too_old(distribution: importlib.metadata.Distribution | None) -> str | None
         from packaging.requirements import Requirement
 
         requirement = Requirement(line)
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+        if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in ("", HOST)):
             continue
         if not requirement.specifier.contains(__version__, prereleases=True):
-            return f"needs ganzoo{requirement.specifier}, this is {__version__} (pip install --upgrade ganzoo)"
+            return f"needs ganzoo{requirement.specifier}, this is {__version__}: {NEWER}"
     return None
 
 

@@ -23,7 +23,9 @@ from ganzoo import __version__, plugins
 from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
+from ganzoo.hookspecs import PROJECT
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
+from ganzoo.packages import NEWER
 from ganzoo.registry import Entry, Origin, Registry
 
 MAX_WORDS = 500
@@ -157,6 +159,8 @@ def _missing(plugin: PluginConfig) -> str:
         return f"{whose}, which GANZOO_LOAD_PLUGINS leaves out"
     if any(p.origin.distribution == plugin.distribution and p.problems for p in plugins.load().found):
         return f"{whose}, which is broken; see: ganzoo plugins"
+    if plugin.distribution == PROJECT:
+        return f"{whose}; {NEWER}"
     return f"{whose}; if you trust it: pip install {plugin.distribution}"
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ganzoo.errors import PluginError, UnknownNameError, UsageError
+from ganzoo.hookspecs import PROJECT
+from ganzoo.packages import AGAIN, developed_in
 from ganzoo.variant import NAME, Variant
 
 Kind: TypeAlias = Literal[
@@ -197,4 +199,7 @@ def import_reference(reference: str, origin: Origin | None) -> Any:
 
 
 def _reinstall(origin: Origin | None) -> str | None:
-    return f"try: pip install --upgrade {origin.distribution}" if origin else None
+    """What to do if a part of a plugin cannot be had; nothing is known of one that is being developed."""
+    if origin is None or origin.distribution == PROJECT:
+        return AGAIN if origin else None
+    return None if developed_in(origin.distribution) else f"try: pip install --upgrade {origin.distribution}"

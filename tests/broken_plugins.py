@@ -79,6 +79,7 @@ def register(registry):
         offers=frozenset({"bad-takes-a-shipped-name:mlp"}),
     ),
     "needs-another-ganzoo": Broken(WORKING, "needs ganzoo>=99", requires=("numpy", "Ganzoo[test]>=99")),
+    "needs-a-newer-host": Broken(WORKING, "needs ganzoo>=99", requires=('ganzoo>=99; extra == "host"',)),
     "requires-nonsense": Broken(WORKING, "failed to import: InvalidRequirement", requires=("ganzoo>=soon",)),
     "describes-half-a-variant": Broken(
         f"""{VARIANT}

@@ -20,7 +20,11 @@ def code(name):
 def test_the_tutorials_plugin_works(run_ganzoo, plugin_distribution, tmp_path):
     modules = {name: code(name) for name in ("spiral_gan/__init__.py", "spiral_gan/networks.py")}
     folder = plugin_distribution(
-        "spiral-gan", version="0.1", entry_points={"spiral": "spiral_gan"}, modules=modules, requires=["ganzoo>=0.1"]
+        "spiral-gan",
+        version="0.1",
+        entry_points={"spiral": "spiral_gan"},
+        modules=modules,
+        requires=['ganzoo>=0.1; extra == "host"'],
     )
     console = re.search(r"```console\n(.*?)```", TUTORIAL, re.DOTALL)[1]
     commands = [line.removeprefix("$ ").split() for line in console.splitlines()]

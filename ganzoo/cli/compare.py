@@ -20,8 +20,8 @@ Examples:
 \b
 Every run is a run as of ganzoo train, in DIR/NAME/seed-0, seed-1 ...; scores are those of ganzoo evaluate. Shown are the
 mean over the seeds and half the width of its 95 % confidence interval; and how many runs made nothing of use, if any did, as
-ganzoo train says of them. Stopped? The same command goes on. More --seeds or a larger budget go on, too. Needs:
-pip install 'ganzoo[evaluation]'
+ganzoo train says of them. Stopped? The same command goes on. More --seeds or a larger budget go on, too. It needs
+packages that not everybody has; where one is missing, the error has the command that installs it.
 """
 
 

@@ -7,7 +7,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from ganzoo import __version__
 from ganzoo.cli import plugin_commands
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.plugins import status_of
+from ganzoo.packages import installed, requirements, satisfied
 from ganzoo.plugins import HEAVY_MODULES, load
 from ganzoo.variant import Json
 
@@ -54,21 +54,14 @@ def doctor(as_json: bool) -> None:
 
 def _versions(problems: list[str]) -> Iterator[tuple[str, Json]]:
     """What ganzoo's own metadata asks for, against what is installed."""
-    from packaging.requirements import Requirement
-
     yield "ganzoo", __version__
     yield "python", f"{platform.python_version()}, {platform.system()} {platform.machine()}, {sys.executable}"
-    for requirement in map(Requirement, metadata.requires("ganzoo") or ()):
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            problems.append(f"{requirement.name} is not installed; try: pip install '{requirement}'")
-            continue
-        yield requirement.name, version
-        if not requirement.specifier.contains(version, prereleases=True):
-            problems.append(f"{requirement.name} is {version}; try: pip install '{requirement}'")
+    for requirement in requirements():
+        version = installed(requirement)
+        if version is not None:
+            yield requirement.name, version
+        if not satisfied(requirement):
+            problems.append(f"{requirement.name} is {version or 'not installed'}; try: pip install '{requirement}'")
     for module in HEAVY_MODULES:
         # Versions that are fine each by itself may not fit together: torchvision is built for one torch.
         try:

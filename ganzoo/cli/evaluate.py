@@ -29,7 +29,7 @@ Scores:
 \b
 The last two need training data that is known (--train) and is not what --data names. Scores of a model of your own go into
 metrics.json in its folder, with their protocol: extractor, data, hashes, how many of each, seed, versions. Compare scores
-of one protocol only. Needs: pip install 'ganzoo[evaluation]'
+of one protocol only. Scores need packages that not everybody has; the error has the command that installs a missing one.
 """
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import UsageError
+from ganzoo.packages import install_command
 
 PRECISION_NEIGHBOURS = 3
 """For precision and recall, as their authors have it."""
@@ -46,7 +47,7 @@ def fidelity() -> Any:
     try:
         import torch_fidelity
     except ModuleNotFoundError as error:
-        raise UsageError("scores need the package torch-fidelity", hint="try: pip install 'ganzoo[evaluation]'") from error
+        raise UsageError("scores need the package torch-fidelity", hint=f"try: {install_command('evaluation')}") from error
     return torch_fidelity
 
 

@@ -1,0 +1,66 @@
+"""Other people's packages that ganzoo needs: which are there, and the command that installs those that are not.
+
+ganzoo itself is installed from a copy of its repository. On PyPI its name belongs to somebody else, so that no command here
+names it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganzoo.hookspecs import PROJECT
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+NEWER = "get a newer copy of ganzoo and install it as its README says"
+"""What to do if something asks for a newer ganzoo."""
+
+AGAIN = "install your copy of ganzoo again as its README says"
+"""What to do if ganzoo's own files are damaged."""
+
+
+def requirements(extra: str = "") -> Iterator[Requirement]:
+    """What ganzoo's own metadata asks for; with ``extra``, what it asks for in addition to have that."""
+    from packaging.requirements import Requirement
+
+    for requirement in map(Requirement, importlib.metadata.requires(PROJECT) or ()):
+        marker = requirement.marker
+        always = marker is None or marker.evaluate({"extra": ""})
+        if always != bool(extra) and (marker is None or marker.evaluate({"extra": extra})):
+            yield requirement
+
+
+def installed(requirement: Requirement) -> str | None:
+    """The version that is installed, whether it will do or not; None if there is none."""
+    try:
+        return importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def satisfied(requirement: Requirement) -> bool:
+    """Whether what is installed will do."""
+    version = installed(requirement)
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def install_command(extra: str) -> str:
+    """The command that installs what ``extra`` needs and is not there; all of it, if nothing is missing."""
+    wanted = list(requirements(extra))
+    missing = [r for r in wanted if not satisfied(r)] or wanted
+    return shlex.join(["pip", "install", *(f"{r.name}{r.specifier}" for r in missing)])
+
+
+def developed_in(distribution: str) -> Path | None:
+    """The folder of a distribution that is installed for development (``pip install -e``); None for any other."""
+    try:
+        told = json.loads(importlib.metadata.distribution(distribution).read_text("direct_url.json") or "{}")
+        return Path(told["url"].removeprefix("file://")) if told["dir_info"]["editable"] else None
+    except (importlib.metadata.PackageNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return None
