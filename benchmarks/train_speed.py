@@ -2,6 +2,7 @@
 
     python benchmarks/train_speed.py                     # all variants, a table in Markdown; leave the machine alone meanwhile
     python benchmarks/train_speed.py dcgan --rounds 9
+    python benchmarks/train_speed.py --beside 1 --rounds 3 --seconds 30   # beside one busy program: 15 minutes
     pip install --no-deps torchgan vegans && pip install matplotlib   # to have these in the table
 
 All contenders of a row take turns in one process, a block of steps each, so that a machine that slows down slows them all;
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import beside_others
 import torch
 
 from ganzoo import plugins
@@ -231,6 +233,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each block")
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory, which takes a while")
+    parser.add_argument(
+        "--beside", type=int, metavar="N", help="of N programs that never rest; only `ganzoo train` is measured"
+    )
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.alone:
@@ -239,6 +244,9 @@ def main() -> None:
         return
     print(f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {choose_device()}; torch", end=" ")
     print(torch.__version__)
+    if arguments.beside:
+        print_beside(arguments.variants, arguments.beside, arguments.rounds, arguments.seconds)
+        return
     print(f"Batches of {BATCH}; median of {arguments.rounds} rounds (smallest–largest).\n")
     for variant in arguments.variants:
         rates = measure(variant, arguments.rounds, arguments.seconds)
@@ -250,6 +258,15 @@ def main() -> None:
             beside = ratio(rates, name, "tutorial loop, float32")
             print(f"| {name} | {statistics.median(found):,.0f} | {beside} | {ratio(rates, name, floor)} | {memory} |")
         print(flush=True)
+
+
+def print_beside(variants: list[str], others: int, rounds: int, seconds: float) -> None:
+    """The table of ``--beside``."""
+    print(f"`ganzoo train NAME --data fashion-mnist --budget {seconds:g}s`; median of {rounds} rounds (smallest–largest).\n")
+    print(f"| beside {others} busy program{'s' if others > 1 else ''} | images/s | of the speed alone |\n|---|---|---|")
+    for variant in variants:
+        for name, found in (rates := beside_others.measure(variant, others, rounds, seconds)).items():
+            print(f"| `{variant}`, {name} | {statistics.median(found):,.0f} | {ratio(rates, name, 'alone')} |", flush=True)
 
 
 def processor() -> str:

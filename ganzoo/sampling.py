@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,13 @@ from torch import Tensor
 from ganzoo.errors import UsageError
 from ganzoo.files import replace_file, replace_folder, unwritable
 from ganzoo.interfaces import Generator
+from ganzoo.threads import on_fastest_threads
+
+AT_ONCE = 256
+"""So many samples are made and written at a time."""
+
+TRIAL = 16
+"""On so many it is tried how many threads are fastest."""
 
 MAX_GRID = 10_000
 """The most pictures that go on one sheet."""
@@ -124,23 +133,32 @@ def sample_to(
             progress(stop, count)
         return made
 
-    if form == ".npz":
-        write_array(path, batch, count, drawn=drawn)
-    elif form == ".png":
+    device = next((t.device for t in generator.parameters()), torch.device("cpu"))
+    trial = partial(generator.sample, seeds[:TRIAL], labels=labels, truncation=truncation)
+    with on_fastest_threads(trial, device) if count > AT_ONCE else contextlib.nullcontext():
+        _write(path, batch, seeds, drawn=drawn)
+
+
+def _write(path: Path, batches: Batches, seeds: Sequence[int], *, drawn: bool) -> None:
+    """In the form that the path's suffix names."""
+    count = len(seeds)
+    blocks = [(start, min(start + AT_ONCE, count)) for start in range(0, count, AT_ONCE)]
+    if path.suffix.lower() == ".npz":
+        write_array(path, batches, count, drawn=drawn)
+    elif path.suffix.lower() == ".png":
         if count > MAX_GRID:
             raise UsageError(f"{count} pictures do not fit one sheet of {MAX_GRID}", hint="write an array: -o samples.npz")
-        write_grid(path, torch.cat([batch(start, min(start + 256, count)).cpu() for start in range(0, count, 256)]))
+        write_grid(path, torch.cat([batches(*block).cpu() for block in blocks]))
     else:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise UsageError(f"{str(path)!r} exists already", hint="name a new folder, or a file: -o grid.png")
         with replace_folder(path) as beside:
-            for start in range(0, count, 256):
-                stop = min(start + 256, count)
-                for seed, picture in zip(seeds[start:stop], to_uint8(batch(start, stop)), strict=True):
-                    _image(picture).save(beside / f"seed{seed:08d}.png")
+            for start, stop in blocks:
+                for number, picture in enumerate(to_uint8(batches(start, stop)), start):
+                    _image(picture).save(beside / f"seed{seeds[number]:08d}.png")
 
 
-def write_array(path: Path, batches: Batches, count: int, *, drawn: bool, chunk: int = 256) -> None:
+def write_array(path: Path, batches: Batches, count: int, *, drawn: bool, chunk: int = AT_ONCE) -> None:
     """Write samples to an NPZ file as ``arr_0``, ``chunk`` at a time, so that memory does not grow with ``count``.
 
     Pictures (``drawn``) are uint8 NHWC, others float32 as they are.

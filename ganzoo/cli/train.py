@@ -91,6 +91,13 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile, which takes a minute or so, instead of CUDA graphs.")
 @click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Compute on N of the processor's threads. Default: with --budget, on as many as are fastest beside whatever else the "
+    "machine does, chosen anew as that changes; else on one for each core.",
+)
+@click.option(
     "--score-every",
     metavar="IMAGES",
     help="Score the run this often (100k, never), and keep the best checkpoint as the model. Default: 500k in runs of 15 "
@@ -121,6 +128,7 @@ def train(
     device: str,
     precision: Precision,
     compile: bool,  # noqa: A002
+    threads: int | None,
     score_every: str | None,
     until: str | None,
     trackers: tuple[str, ...],
@@ -159,6 +167,7 @@ def train(
         budget_images=parse_count(images) if images is not None else None,
         precision=precision,
         compile=compile,
+        threads=threads,
     )
     scoring = choose_scoring(score_every, until)
     with watching() as watcher:

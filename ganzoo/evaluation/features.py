@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from safetensors import SafetensorError
@@ -16,8 +17,11 @@ from ganzoo.data.store import Store, to_unit
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.files import replace_file
 from ganzoo.sampling import to_levels
+from ganzoo.threads import on_fastest_threads
 
 AT_ONCE = 250
+TRIAL = 8
+"""On so many pictures it is tried how many threads are fastest."""
 
 Batches = Callable[[int, int], Tensor]
 """``(start, stop)`` to the pictures of that range, ``(N, C, H, W)`` in [-1, 1]."""
@@ -31,16 +35,19 @@ def features_of(extractor: Extractor, batches: Batches, count: int, progress: Pr
     found = None
     device = next((t.device for t in extractor.state_dict().values()), torch.device("cpu"))
     at_once = extractor.at_once if device.type == "cpu" else AT_ONCE
-    for start in range(0, count, AT_ONCE):
-        stop = min(start + AT_ONCE, count)
-        with torch.inference_mode():
-            pictures = to_unit(to_levels(batches(start, stop).to(device)))
-            rows = torch.cat([extractor.features(some) for some in torch.split(pictures, at_once)])
-        # Not inside: what inference mode makes may not be put into a graph ever after.
-        found = torch.empty(count, *rows.shape[1:]) if found is None else found
-        found[start:stop] = rows
-        if progress:
-            progress(stop, count)
+    with contextlib.ExitStack() as threads:
+        for start in range(0, count, AT_ONCE):
+            stop = min(start + AT_ONCE, count)
+            with torch.inference_mode():
+                pictures = to_unit(to_levels(batches(start, stop).to(device)))
+                if start == 0 and count > AT_ONCE:
+                    threads.enter_context(on_fastest_threads(partial(extractor.features, pictures[:TRIAL]), device))
+                rows = torch.cat([extractor.features(some) for some in torch.split(pictures, at_once)])
+            # Not inside: what inference mode makes may not be put into a graph ever after.
+            found = torch.empty(count, *rows.shape[1:]) if found is None else found
+            found[start:stop] = rows
+            if progress:
+                progress(stop, count)
     return torch.empty(0) if found is None else found
 
 

@@ -1,4 +1,5 @@
-"""What time decides: how far a run is under a time budget, and when it looks up to see whether it should stop.
+"""What time decides: how far a run is under a time budget, on how many threads it computes, and when it looks up to see
+whether it should stop.
 
 Time is the one thing that a run cannot compute again. What it decided is therefore written down as it is decided, and a run
 that was killed goes through the same decisions once more on its way to where it was.
@@ -15,8 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganzoo.training.config import Budget
+from ganzoo.training.config import MOST_THREADS, Budget
 from ganzoo.training.processes import Processes
+from ganzoo.training.thread_chooser import ThreadChooser
 
 POINTS = 1000
 """Time moves the schedules of a run on at no more than about this many points of its budget."""
@@ -30,10 +32,11 @@ LOOK_UP_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Decision:
-    """From ``step`` on, ``seconds`` count as spent."""
+    """From ``step`` on, ``seconds`` count as spent, and the run computes on so many ``threads`` (None: as before)."""
 
     step: int
     seconds: float
+    threads: int | None = None
 
 
 class Journal:
@@ -50,8 +53,8 @@ class Journal:
         self._told = False
         self._waiting: list[str] = []
 
-    def after(self, step: int) -> list[Decision]:
-        """Those taken at ``step`` or later. From the first line on that is not whole, the file is cut off."""
+    def read(self) -> list[Decision]:
+        """All of them. From the first line on that is not whole, the file is cut off."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -67,11 +70,12 @@ class Journal:
                 break
             decisions.append(decision)
             length += len(line)
-        return [d for d in decisions if d.step >= step]
+        return decisions
 
     def add(self, decision: Decision) -> None:
         """Write one down; where that fails, it is tried again with the next one."""
-        self._waiting.append(json.dumps({"step": decision.step, "seconds": decision.seconds}) + "\n")
+        threads = {} if decision.threads is None else {"threads": decision.threads}
+        self._waiting.append(json.dumps({"step": decision.step, "seconds": decision.seconds, **threads}) + "\n")
         try:
             with self.path.open("ab", buffering=0) as file:
                 end = file.seek(0, os.SEEK_END)
@@ -91,9 +95,11 @@ def _read_decision(line: bytes) -> Decision | None:
     try:
         row = json.loads(line)
         step, seconds = int(row["step"]), float(row["seconds"])
+        threads = int(row["threads"]) if "threads" in row else None
     except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         return None
-    return Decision(step, seconds) if line.endswith(b"\n") and math.isfinite(seconds) and step >= 0 else None
+    sound = math.isfinite(seconds) and step >= 0 and (threads is None or 1 <= threads <= MOST_THREADS)
+    return Decision(step, seconds, threads) if sound and line.endswith(b"\n") else None
 
 
 class Clock:
@@ -106,6 +112,7 @@ class Clock:
         seconds: Spent before this process began.
         decisions: Taken by a process before this one and to be taken again.
         journal: Where new ones are written, in the main process under a time budget.
+        threads: Who chooses on how many threads a run computes, if nobody has said.
 
     Attributes:
         elapsed: Seconds spent, as of the last look.
@@ -122,6 +129,7 @@ class Clock:
         seconds: float = 0.0,
         decisions: Sequence[Decision] = (),
         journal: Journal | None = None,
+        threads: ThreadChooser | None = None,
     ) -> None:
         self.budget = budget
         self.elapsed = self.decided = seconds
@@ -130,6 +138,7 @@ class Clock:
         self._processes = processes
         self._decisions = list(decisions)
         self._journal = journal
+        self._threads = threads
         self._spacing = max(budget.seconds / POINTS, SPACING_SECONDS) if budget.seconds else 0.0
         self._start = time.perf_counter() - seconds
         self._looked = (-1, self._start)
@@ -139,8 +148,11 @@ class Clock:
     def look(self, step: int) -> bool:
         """Before ``step``: whether it is time to look up from training, the same in every process."""
         while self._decisions and self._decisions[0].step <= step:
-            self.decided = self._decisions.pop(0).seconds
+            decision = self._decisions.pop(0)
+            self.decided = decision.seconds
             self._start = time.perf_counter() - self.decided
+            if self._threads and decision.threads:
+                self._threads.use(decision.threads)
         alone = self._processes is None or self._processes.count == 1
         if step < self._next and not (alone and self._stop):
             return False
@@ -179,6 +191,8 @@ class Clock:
             self.decided = self.elapsed
             if self._journal:
                 self._journal.add(Decision(step, self.decided))
+        if self._threads and (count := self._threads.look()) and self._journal:
+            self._journal.add(Decision(step, self.decided, count))
 
     def _pace(self, step: int, now: float) -> int:
         """How many steps to take before the next look, by how long the last ones took."""

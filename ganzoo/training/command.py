@@ -47,6 +47,8 @@ def command_of(config: RunConfig, scoring: Scoring | None = None) -> str:
         words += ["--mirror" if config.loop.mirror else "--no-mirror"]
     if config.precision != plain.precision:
         words += ["--precision", config.precision]
+    if config.threads is not None:
+        words += ["--threads", str(config.threads)]
     if scoring is not None:
         words += ["--score-every", str(scoring.every)]
         words += ["--until", f"{scoring.by}={scoring.until:g}"] if scoring.until is not None else []

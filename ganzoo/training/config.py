@@ -19,6 +19,9 @@ from ganzoo.registry import Entry, Registry
 from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.variant import Json, Preset, Variant, thaw
 
+MOST_THREADS = 1024
+"""No processor has more, and a journal that asks for more is damaged."""
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -91,6 +94,7 @@ class RunConfig:
     budget: Budget
     precision: Precision = "auto"
     compile: bool = False
+    threads: int | None = None
 
     @property
     def variant(self) -> Variant:
@@ -121,6 +125,7 @@ class RunConfig:
             "budget": {"seconds": self.budget.seconds, "images": self.budget.images},
             "precision": self.precision,
             "compile": self.compile,
+            "threads": self.threads,
             "loop": self.loop.model_dump(),
             **{label: part.to_json() for label, part in self.parts.items()},
             "penalties": {label: part.to_json() for label, part in self.penalties.items()},
@@ -140,6 +145,7 @@ def resolve(
     budget_images: int | None = None,
     precision: Precision = "auto",
     compile: bool = False,  # noqa: A002 - torch's own word for it
+    threads: int | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -150,7 +156,8 @@ def resolve(
         options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
-        data, resolution, seed, budget_seconds, budget_images, precision, compile: As for :func:`ganzoo.train`.
+        data, resolution, seed, budget_seconds, budget_images, precision, compile, threads: As for
+            :func:`ganzoo.train`.
 
     Raises:
         UnknownNameError: A name or key that is not known, with the nearest ones.
@@ -162,6 +169,8 @@ def resolve(
     if not 0 <= seed < 1 << 63:
         raise UsageError(f"a seed is a number from 0 to 2^63 - 1, got {seed}")
     _check_budget(budget_seconds, budget_images)
+    if threads is not None and not (isinstance(threads, int) and 1 <= threads <= MOST_THREADS):
+        raise UsageError(f"threads is a whole number from 1 to {MOST_THREADS}, got {threads!r}", hint="for example: threads=1")
     variant, at, named = variant.partition("@")
     if at and preset not in (None, named):
         raise UsageError(f"{variant}@{named} and the preset {preset} are two presets")
@@ -220,6 +229,7 @@ def resolve(
         budget=Budget(budget_seconds, budget_images),
         precision=precision,
         compile=compile,
+        threads=threads,
     )
 
 

@@ -46,6 +46,7 @@ FREE = {
     "resolution",
     "budget",
     "compile",
+    "threads",
     "scoring",
     "dataset.name",
     "dataset.skipped",

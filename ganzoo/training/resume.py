@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.pretrained import load
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
+from ganzoo.training.config import MOST_THREADS
 from ganzoo.training.folder import CHECKPOINTS, JOURNAL, RunFolder
 from ganzoo.training.health import read_looks
 from ganzoo.training.monitor import Watcher
@@ -30,6 +31,7 @@ class Past:
         snapshot: Where it goes on from; None for the beginning.
         decisions: What time decided from there on.
         precision: What it was trained in; None if that is still to be chosen.
+        threads: On how many it was trained; None if that is not known.
         scores: What it has been scored.
         looks: What was found at its samples.
         done: The name of its samples' file, if it needs nothing more.
@@ -40,6 +42,7 @@ class Past:
     snapshot: Snapshot | None = None
     decisions: tuple[Decision, ...] = ()
     precision: str | None = None
+    threads: int | None = None
     scores: tuple[dict[str, float], ...] = ()
     looks: tuple[Look, ...] = ()
     done: str | None = None
@@ -59,7 +62,9 @@ def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
     precision = folder.previous["precision"]
     snapshot = Checkpoints(path / CHECKPOINTS).load(lambda text: watcher.noticed(f"{text}; it is passed over"))
     step, images = (snapshot.step, snapshot.images) if snapshot else (0, 0)
-    decisions = tuple(Journal(path / JOURNAL, watcher.noticed).after(step)) if config.budget.seconds else ()
+    decided = Journal(path / JOURNAL, watcher.noticed).read() if config.budget.seconds else []
+    decisions = tuple(d for d in decided if d.step >= step)
+    threads = [folder.previous.get("threads"), *(d.threads for d in decided if d.step < step)]
     same = _same_judge(folder.previous, prepared)
     if not same and folder.previous.get("scoring"):
         watcher.noticed("this run was scored by another judge before: its scores begin anew")
@@ -73,7 +78,13 @@ def find_past(folder: RunFolder, prepared: Prepared, watcher: Watcher) -> Past:
             if told["images"] == snapshot.images:
                 done = next((p.name for p in (path / "model").glob("samples.*")), None)
     alarm, recovered = (told[name]["says"] if name in told else None for name in ("alarm", "recovered"))
-    return Past(path, snapshot, decisions, precision, tuple(scores), tuple(read_looks(path, images)), done, alarm, recovered)
+    looks = tuple(read_looks(path, images))
+    return Past(path, snapshot, decisions, precision, _last(threads), tuple(scores), looks, done, alarm, recovered)
+
+
+def _last(threads: Sequence[Json]) -> int | None:
+    """The last of them that is a number of threads."""
+    return next((n for n in reversed(threads) if isinstance(n, int) and 1 <= n <= MOST_THREADS), None)
 
 
 def _same_judge(previous: Mapping[str, Json], prepared: Prepared) -> bool:

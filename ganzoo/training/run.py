@@ -20,6 +20,7 @@ from ganzoo.hub.card import write_card
 from ganzoo.interfaces import Trainer
 from ganzoo.pretrained import save
 from ganzoo.sampling import can_be_drawn, write_preview
+from ganzoo.threads import on_threads
 from ganzoo.training.advice import advise
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
@@ -34,6 +35,7 @@ from ganzoo.training.prepare import Prepared, describe_model, prepare, settle_pr
 from ganzoo.training.resume import find_past
 from ganzoo.training.scoring import ScoreBook, Scoring
 from ganzoo.training.state import Snapshot, capture, restore, restore_average
+from ganzoo.training.thread_chooser import ThreadChooser
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.verdict import Look
 from ganzoo.training.writer import Writer
@@ -84,6 +86,7 @@ def train(
     device: str = "auto",
     precision: Precision = "auto",
     compile: bool = False,  # noqa: A002 - torch's own word for it
+    threads: int | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     log: Sequence[str] = (),
@@ -111,6 +114,8 @@ def train(
             as CUDA graphs.
         out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
             the same run or else a new one.
+        threads: On how many of the processor's threads to compute. By default, under a time budget, on as many as are fastest
+            beside whatever else the machine does, as it goes; else on as many as torch has.
         fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
         scoring: Score the run as it goes, keep the best checkpoint for the model folder, and stop when it is good enough:
             ``ganzoo.Scoring(ganzoo.Judge(), every=100_000, by="kid", until=0.02)``.
@@ -135,6 +140,7 @@ def train(
         budget_images=images,
         precision=precision,
         compile=compile,
+        threads=threads,
     )
     # The caller's own random numbers are none of a run's business.
     with torch.random.fork_rng():
@@ -156,7 +162,7 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
     watcher = watcher if watcher and processes.is_main else Silent()
     config = prepared.config
     name = "-".join([config.variant.name, *([] if config.preset == "default" else [config.preset]), prepared.store.name])
-    with stop_signals() as stop, contextlib.ExitStack() as held:
+    with stop_signals() as stop, on_threads(torch.get_num_threads()), contextlib.ExitStack() as held:
         if processes.device.type == "cuda":
             held.enter_context(torch.cuda.device(processes.device))
         folder = None
@@ -184,12 +190,15 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         return Run(*seen, interrupted=False, resumed=before, alarm=past.alarm, recovered=past.recovered)
     feed = store.feed(config.seed, processes.rank, processes.count)
     precision = PRECISIONS[past.precision] if past.precision else wanted_precision(prepared)
+    threads = _threads(prepared, past.threads, precision, watcher)
     passed_over = {"beside": folder.passed_over} if folder and folder.passed_over else {}
     watcher.started(past.folder, prepared.facts(precision) | passed_over)
     if past.precision is None and precision is not torch.float32:
         # The trial takes a few seconds, in which somebody is waiting for a sign of life.
         watcher.status(Status(before, 0.0, 0.0, 0.0, {}))
         precision = settle_precision(prepared, feed, watcher)
+    if past.threads is None and threads:
+        threads.choose(*feed.batch(0, config.loop.batch_size))
     context = Step(config.seed, processes.device, precision, (processes.rank, processes.count))
     seconds = _take_up(past.snapshot, prepared, context, watcher) if past.snapshot else 0.0
     processes.lead(prepared.trainer.optimizers.values())
@@ -197,7 +206,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         for network in prepared.networks.values():
             network.compile()
     draw = Preview(prepared, *feed.batch(0, min(SHOWN, len(store) // processes.count) * processes.count))
-    described = {**prepared.describe(), "precision": next(name for name, p in PRECISIONS.items() if p is precision)}
+    settled = {"precision": next(name for name, p in PRECISIONS.items() if p is precision), "threads": torch.get_num_threads()}
+    described = {**prepared.describe(), **settled}
     path = folder.path if folder else None
     if folder and folder.previous and not prepared.scoring and (scored := folder.previous.get("scoring")):
         # Whoever scores it again is to find what was scored before.
@@ -214,7 +224,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     )
     health = _health(prepared, feed, past.looks, watcher)
     journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
-    clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal)
+    clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal, threads=threads)
 
     def snapshot() -> Snapshot:
         return capture(prepared.trainer, prepared.ema, step=context.step, images=context.images, seconds=clock.decided)
@@ -268,6 +278,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             return book.reached
 
         take_step = choose_step(prepared.trainer, context, watcher.noticed)
+        take_step = threads.timed(take_step) if threads else take_step
         parts = (prepared.trainer, take_step, feed, prepared.ema, monitor, clock, context)
         settings = config.loop.model_copy(update={"mirror": prepared.mirror})
         outcome = run_loop(*parts, settings=settings, checkpoint=checkpoint, score=score)
@@ -303,6 +314,16 @@ def writing(folder: Path, hint: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise TrainingError(f"the run in {str(folder)!r} could not be saved: {error.strerror or error}", hint=hint) from error
+
+
+def _threads(prepared: Prepared, before: int | None, precision: torch.dtype, watcher: Watcher) -> ThreadChooser | None:
+    """Set the number of threads that a run begins with, or goes on with. Returns who watches it, if nobody has decided it."""
+    config, processes, most = prepared.config, prepared.processes, torch.get_num_threads()
+    if count := config.threads or before:
+        torch.set_num_threads(count)
+    if config.threads or processes.count > 1 or processes.device.type != "cpu" or config.compile or most == 1:
+        return None
+    return ThreadChooser(prepared.trainer, precision, most, chooses=config.budget.seconds is not None, tell=watcher.noticed)
 
 
 def _take_up(snapshot: Snapshot, prepared: Prepared, context: Step, watcher: Watcher) -> float:
