@@ -11,8 +11,7 @@ of DCGAN's paper, for as many seconds as ``dcgan`` needed. As many processes may
 the same command, and a core of its own (``taskset -c 1``). One that is stopped loses a tutorial's run, and nothing else. A run
 that was made by another recipe is refused: give each state of the recipes a folder.
 
-``--table`` prints what there is; ``--sheets`` draws real pictures and the samples of each contender side by side, a file for
-each set.
+``--table`` prints what there is; ``--sheets`` draws the samples of all contenders side by side, a file for each set.
 """
 
 from __future__ import annotations
@@ -164,7 +163,7 @@ def main() -> None:
     print(f"{len(rows)} of {len(todo)} runs, each on {arguments.threads} of the processor's threads.\n\n{table(rows)}")
     for name in dict.fromkeys(work.name for work in done) if arguments.sheets else ():
         sheets = [work.stem.with_suffix(".png") for work in done if work.name == name and work.seed == 0]
-        compose(arguments.sheets / f"{name}.png", open_set(arguments.sets, name), sheets)
+        compose(arguments.sheets / f"{name}.webp", sheets)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from picture_scores import COLOUR, MEASURES, PictureSet
+from picture_scores import COLOUR, MEASURES
 from PIL import Image
 
 from ganzoo.comparison import interval
-from ganzoo.data.order import Order
-from ganzoo.sampling import grid, save_image
 
 GAP = 8
+TALLEST = 512
+"""Pixels of a sheet, which is halved if it has more."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,18 @@ def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines))
 
 
-def compose(path: Path, pictures: PictureSet, sheets: Iterable[Path]) -> None:
-    """Side by side, 64 of each: real pictures, and the sheets of the contenders, in the order of the table."""
-    reals = pictures.real
-    rows = Order(len(reals), 0).indices(0, 64)
-    parts = [grid(reals.batch(rows)[0]), *(Image.open(sheet) for sheet in sheets)]
+def compose(path: Path, sheets: Iterable[Path]) -> None:
+    """The sheets of the contenders side by side, in the order of the table.
+
+    Without real pictures, whose licences do not all let them be shown.
+    """
+    parts = [Image.open(sheet) for sheet in sheets]
     whole = Image.new("RGB", (sum(part.width + GAP for part in parts) - GAP, parts[0].height), "white")
     left = 0
     for part in parts:
         whole.paste(part, (left, 0))
         left += part.width + GAP
-    save_image(path, whole)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if whole.height > TALLEST:
+        whole = whole.resize((whole.width * TALLEST // whole.height, TALLEST), Image.Resampling.BOX)
+    whole.save(path, quality=80, method=6)
