@@ -91,6 +91,7 @@ class RunConfig:
     budget: Budget
     precision: Precision = "auto"
     compile: bool = False
+    start: str | None = None
 
     @property
     def variant(self) -> Variant:
@@ -140,6 +141,7 @@ def resolve(
     budget_images: int | None = None,
     precision: Precision = "auto",
     compile: bool = False,  # noqa: A002 - torch's own word for it
+    start: str | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -150,7 +152,7 @@ def resolve(
         options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
-        data, resolution, seed, budget_seconds, budget_images, precision, compile: As for :func:`ganzoo.train`.
+        data, resolution, seed, budget_seconds, budget_images, precision, compile, start: As for :func:`ganzoo.train`.
 
     Raises:
         UnknownNameError: A name or key that is not known, with the nearest ones.
@@ -220,6 +222,7 @@ def resolve(
         budget=Budget(budget_seconds, budget_images),
         precision=precision,
         compile=compile,
+        start=start,
     )
 
 
