@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from types import FrameType
 
 FEW = 10
 """Names that are no more than this are all listed when none is near the one that was asked for."""
@@ -82,6 +85,68 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     return found[:limit]
 
 
+ENGINES = frozenset(
+    {"ganzoo", "torch", "timm", "torchvision", "accelerate", "safetensors", "numpy", "pydantic", "pluggy", "click", "PIL"}
+)
+"""Packages that run the code of plugins: what fails in them was asked of them by somebody else."""
+
+
+def describe(error: BaseException, packages: Collection[str] = ()) -> str:
+    """An error in foreign code on one line: its type, what it says, and where, as :func:`place_of`."""
+    said = first_line(error)
+    name = type(error).__name__
+    words = name if said == name else f"{name}: {said}"
+    place = place_of(error, packages)
+    return f"{words} ({place})" if place else words
+
+
+def debugging() -> bool:
+    """Whether ``GANZOO_DEBUG`` asks for the whole traceback of what fails."""
+    return os.environ.get("GANZOO_DEBUG", "0") not in ("", "0")
+
+
+def caller() -> str | None:
+    """``file:line`` of the code that called ganzoo; None if only Python's own and that of :data:`ENGINES` did."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _is_own(str(frame.f_globals.get("__name__", ""))):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else None
+
+
+def place_of(error: BaseException, packages: Collection[str] = ()) -> str | None:
+    """``file:line`` where code of these packages raised an error, or called what did; None if none of it was running.
+
+    Args:
+        error: With its traceback.
+        packages: Names of packages at the top; none: all but Python's own and :data:`ENGINES`.
+    """
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f"{error.filename}:{error.lineno}"
+    own = None
+    for module, file, line in _frames(error):
+        if module.partition(".")[0] in packages if packages else _is_own(module):
+            own = f"{file}:{line}"
+    return own
+
+
+def _is_own(module: str) -> bool:
+    """Whether a module is neither Python's nor one of :data:`ENGINES`."""
+    top = module.partition(".")[0]
+    return top not in ENGINES and top not in sys.stdlib_module_names
+
+
+def _frames(error: BaseException) -> Iterator[tuple[str, str, int]]:
+    """Module, file and line of each frame that an error went through, the innermost last."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        yield str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+
+
 def first_line(error: BaseException) -> str:
     """The first words of an error of somebody else's, its type where it has none."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    try:
+        return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    except Exception:  # noqa: BLE001 - saying what went wrong may go wrong as well
+        return type(error).__name__

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from torch import nn
 
-from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError
+from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError, describe
 from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty, Trainer
 from ganzoo.registry import Kind, Origin, Registry
 from ganzoo.variant import Json, leaves, thaw
@@ -110,11 +110,10 @@ class Part:
         except GanzooError:
             raise
         except Exception as error:
-            why = str(error).strip().splitlines() or [""]
             shown = ", ".join(f"{k}={v}" for k, v in self.arguments.items())
             raise UsageError(
-                f"{label} {self.name!r} cannot be built with {shown or 'no options'}: {type(error).__name__}: {why[0]}",
-                hint="GANZOO_DEBUG=1 shows where",
+                f"{label} {self.name!r} cannot be built with {shown or 'no options'}: {describe(error)}",
+                hint="GANZOO_DEBUG=1 shows the whole way there",
             ) from error
         if not isinstance(built, wanted_type := TYPES[self.kind]):
             raise UsageError(f"{label} {self.name!r} is a {type(built).__name__}, not a {wanted_type.__name__}")

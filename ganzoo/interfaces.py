@@ -177,7 +177,10 @@ class Discriminator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Raw logits ``(N,)``, no sigmoid, of samples ``(N, *sample_shape)`` and, if conditional, int64 labels ``(N,)``."""
+        """Raw logits, no sigmoid, of samples ``(N, *sample_shape)`` and, if conditional, int64 labels ``(N,)``.
+
+        They are ``(N,)``, or ``(N, K)`` for K judgements of each sample. Before a run they are looked at for that.
+        """
 
 
 class Loss(ABC):
@@ -195,7 +198,7 @@ class Loss(ABC):
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the discriminator minimises: a scalar, of logits ``(N,)`` of real and of generated samples."""
+        """What the discriminator minimises: a scalar, of logits ``(N,)`` or ``(N, K)`` of real and of generated samples."""
 
     @abstractmethod
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
@@ -250,7 +253,7 @@ class Critique:
     Attributes:
         discriminator: The network.
         real, fake: Samples ``(N, *sample_shape)`` in fp32, detached.
-        real_logits, fake_logits: ``(N,)``, attached to the discriminator's parameters.
+        real_logits, fake_logits: ``(N,)`` or ``(N, K)``, attached to the discriminator's parameters.
         labels: int64 ``(N,)`` of both halves, or None.
         noise: Random numbers of this step and of this penalty alone, on the samples' device.
     """

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -211,6 +212,22 @@ def _depth(raw: bytes) -> int:
         elif byte in b"]}":
             depth -= 1
     return deepest
+
+
+def as_text(value: Json) -> Json:
+    """``value`` with every text in it as UTF-8 has it: the bytes of a file's name that is not become escapes, ``caf\\xe9``."""
+    if isinstance(value, str):
+        try:
+            raw = value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            # Halves of surrogate pairs that stand for no byte.
+            raw = value.encode("utf-8", "backslashreplace")
+        return raw.decode("utf-8", "backslashreplace")
+    if isinstance(value, Mapping):
+        return {as_text(key): as_text(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_text(inner) for inner in value]
+    return value
 
 
 def make_config(data: Any) -> ModelConfig:

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ganzoo import __version__, hookspecs, standard
-from ganzoo.errors import PluginError, UnknownNameError, nearest
+from ganzoo.errors import PluginError, UnknownNameError, debugging, nearest, place_of
 from ganzoo.hookspecs import PROJECT
 from ganzoo.packages import AGAIN, NEWER, developed_in
 from ganzoo.registry import Origin, Registrar, Registry
+from ganzoo.variant import lenient
 
 if TYPE_CHECKING:
     import click
@@ -43,13 +44,14 @@ HEAVY_MODULES = ("torch", "timm", "torchvision", "accelerate", "huggingface_hub"
 
 @dataclass
 class Plugin:
-    """One plugin that was looked at."""
+    """One plugin that was looked at; ``package`` is the package at the top that its code is in."""
 
     origin: Origin
     manager: pluggy.PluginManager | None = None
     problems: list[str] = field(default_factory=list)
     offers: dict[str, list[str]] = field(default_factory=dict)
     slow_imports: list[str] = field(default_factory=list)
+    package: str = ""
 
     @property
     def works(self) -> bool:
@@ -156,7 +158,8 @@ def load() -> Plugins:
             if problem := _too_old(entry_point.dist):
                 plugin.problems.append(problem)
             else:
-                module = entry_point.load()
+                with lenient():
+                    module = entry_point.load()
         if not plugin.problems:
             _register(plugins.registry, plugin, module)
         plugin.slow_imports = [m for m in HEAVY_MODULES if m in sys.modules and m not in before]
@@ -186,7 +189,8 @@ def _discover() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
         if plugin.problems and isinstance(folder, Path) and _is_about_us(folder / "entry_points.txt"):
             found.setdefault((plugin.origin.distribution, "?"), (plugin, None))
         for entry_point in entry_points:
-            plugin = Plugin(Origin(plugin.origin.distribution, "?", entry_point.name))
+            package = entry_point.value.partition(":")[0].partition(".")[0].strip()
+            plugin = Plugin(Origin(plugin.origin.distribution, "?", entry_point.name), package=package)
             # An interrupted pip uninstall leaves a distribution without metadata, hence without a name.
             with _guarded(plugin, "has metadata that cannot be read"):
                 name, version = distribution.name or plugin.origin.distribution, distribution.version or "?"
@@ -223,7 +227,9 @@ def _register(registry: Registry, plugin: Plugin, module: Any) -> None:
     plugin.manager = manager
     with _guarded(plugin, "raised in its hook 'register'"):
         registrar = Registrar(plugin.origin)
-        manager.hook.register(registry=registrar)
+        with lenient():
+            manager.hook.register(registry=registrar)
+        plugin.problems += [f"describes something wrongly, which is left out: {problem}" for problem in registrar.problems]
         entries = registrar.offered()
         plugin.problems += registry.include(entries)
         for entry in entries:
@@ -241,7 +247,10 @@ def _guarded(plugin: Plugin, what: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        plugin.problems.append(f"{what}: {_one_line(error)}")
+        if debugging():
+            _tell_all(error)
+        place = place_of(error, {plugin.package})
+        plugin.problems.append(f"{what}: {_one_line(error)}" + (f" ({place})" if place else ""))
     if not printed.closed:
         for line in printed.getvalue().splitlines():
             _tell(line)
@@ -251,6 +260,17 @@ def _tell(line: str) -> None:
     """One line on stderr, if there is one; what would move a terminal's cursor is escaped."""
     if sys.stderr is not None:
         print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=sys.stderr)
+
+
+def _tell_all(error: BaseException) -> None:
+    """The whole traceback on stderr, causes and all."""
+    import traceback
+
+    # What an error of a plugin's own says may raise as well.
+    with contextlib.suppress(Exception):
+        for text in traceback.format_exception(error):
+            for line in text.splitlines():
+                _tell(line)
 
 
 def _too_old(distribution: importlib.metadata.Distribution | None) -> str | None:

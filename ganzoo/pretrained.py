@@ -6,10 +6,7 @@ without memory and compared with the file's header, then built and loaded strict
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn.modules import module as registration
 
 from ganzoo import __version__, plugins
+from ganzoo.bounded import MAX_PIECES, build_bounded
 from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
@@ -28,11 +25,11 @@ from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_co
 from ganzoo.packages import NEWER
 from ganzoo.registry import Entry, Origin, Registry
 
+CONFIG_OF = "_ganzoo_config"
+"""The attribute of a loaded network that no network has of its own."""
 MAX_WORDS = 500
 MAX_HEADER = 1 << 22
 """Bytes of a weights file's header; it has about a hundred for each tensor."""
-MAX_PIECES = 20_000
-"""Modules, parameters and buffers of a network; timm's largest backbones have 3,000."""
 STORED = ("F64", "F32", "F16", "BF16")
 INTEGERS = ("I64", "I32", "I16", "I8", "U8", "BOOL")
 """The types that floating-point weights, and others, may be stored in, whatever a network computes in."""
@@ -84,7 +81,7 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
 
     Returns:
         The network in evaluation mode; for ``generator`` a :class:`ganzoo.Generator`. Its ``config`` attribute holds the
-        folder's :class:`ModelConfig`.
+        folder's :class:`ModelConfig`, unless it has an attribute of that name of its own; :func:`config_of` has it always.
 
     Raises:
         ModelError: No model folder, or one that is damaged, or whose plugin is not installed.
@@ -100,19 +97,29 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
     part = _part(config, role, folder)
     path = folder / weights_file(role)
     try:
-        with torch.device("meta"), _bounded(path):
-            described = _build(part, role, config)
+        described = build_bounded(lambda: _build(part, role, config), path)
         if role == "generator" and described.latent_shape != config.latent_shape:
             raise RuntimeError(f"its latents have shape {described.latent_shape}, {CONFIG} says {config.latent_shape}")
         _compare(path, described)
         if (told := config.networks[role].sha256) not in (None, sha256(path)):
             raise RuntimeError(f"it is not the file that {CONFIG} was written with, whose SHA-256 is {told}")
+        # Not the one that was built with room to spare: a constructor may have looked at where its tensors were.
         network = _build(part, role, config)
         network.load_state_dict(load_file(path), strict=True)
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path} cannot be loaded: {shorten(error)}") from error
-    network.config = config  # type: ignore[assignment]
+    object.__setattr__(network, CONFIG_OF, config)
+    if not hasattr(network, "config"):
+        network.config = config  # type: ignore[assignment]
     return network.to(device).eval().requires_grad_(False)
+
+
+def config_of(network: nn.Module) -> ModelConfig:
+    """What the folder that a network was loaded from says of it. Raises UsageError if it was not loaded from one."""
+    config = getattr(network, CONFIG_OF, None)
+    if not isinstance(config, ModelConfig):
+        raise UsageError(f"this {type(network).__name__} was not loaded from a model folder")
+    return config
 
 
 def _part(config: ModelConfig, role: str, folder: Path) -> Part:
@@ -178,30 +185,6 @@ def _build(part: Part, role: str, config: ModelConfig) -> nn.Module:
         latent_shape=config.latent_shape,
     )
     return networks[role]
-
-
-@contextmanager
-def _bounded(path: Path) -> Iterator[None]:
-    """Let this thread build no network of more than MAX_PIECES: the millions that a file may name take long.
-
-    Raises:
-        ModelError: From within the network's constructor, as it adds one too many.
-    """
-    thread, pieces = threading.get_ident(), itertools.count(1)
-
-    def count(*added: object) -> None:
-        # The hooks are on all modules of the process; other threads build networks of their own.
-        if threading.get_ident() == thread and next(pieces) > MAX_PIECES:
-            raise ModelError(f"{path} cannot be loaded: its network has more than {MAX_PIECES:,} modules and tensors")
-
-    with ExitStack() as hooks:
-        for register in (
-            registration.register_module_module_registration_hook,
-            registration.register_module_parameter_registration_hook,
-            registration.register_module_buffer_registration_hook,
-        ):
-            hooks.callback(register(count).remove)
-        yield
 
 
 def _compare(path: Path, described: nn.Module) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from ganzoo.errors import PluginError, UnknownNameError, UsageError
+from ganzoo.errors import PluginError, UnknownNameError, UsageError, describe, place_of
 from ganzoo.hookspecs import PROJECT
 from ganzoo.packages import AGAIN, developed_in
-from ganzoo.variant import NAME, Variant
+from ganzoo.variant import NAME, Variant, noting
 
 Kind: TypeAlias = Literal[
     "variant", "generator", "discriminator", "network", "loss", "penalty", "trainer", "dataset", "extractor"
@@ -147,6 +147,7 @@ class Registrar:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._entries: list[Entry] = []
+        self.problems: list[str] = []
 
     def offered(self) -> list[Entry]:
         """What was offered, in order."""
@@ -154,9 +155,14 @@ class Registrar:
 
     def add_variant(self, variant: Variant) -> None:
         """Offer a variant under ``variant.name``."""
-        if not isinstance(variant, Variant):
-            raise TypeError(f"add_variant takes a ganzoo.Variant, got {type(variant).__name__}")
-        self._entries.append(Entry("variant", variant.name, variant, variant.summary, self._origin))
+        with noting(self.problems):
+            if not isinstance(variant, Variant):
+                raise TypeError(f"add_variant takes a ganzoo.Variant, got {type(variant).__name__}")
+            if variant.problem:
+                # It says where by itself.
+                self.problems.append(variant.problem)
+                return
+            self._entries.append(Entry("variant", variant.name, variant, variant.summary, self._origin))
 
     def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "") -> None:
         """Offer a component.
@@ -169,6 +175,12 @@ class Registrar:
                 function itself.
             summary: One line for ``ganzoo list --kind``.
         """
+        with noting(self.problems):
+            self._check(kind, name, target, summary)
+            self._entries.append(Entry(kind, name, target, summary, self._origin))
+
+    def _check(self, kind: Kind, name: str, target: object, summary: str) -> None:
+        """Raise TypeError or ValueError, naming what is malformed."""
         if kind not in KINDS or kind == "variant":
             raise ValueError(f"kind {kind!r} is none of {', '.join(k for k in KINDS if k != 'variant')}")
         if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -177,7 +189,6 @@ class Registrar:
             raise TypeError(f"{kind} {name!r}: its summary must be a string, got {summary!r}")
         if not callable(target) and not (isinstance(target, str) and REFERENCE.fullmatch(target)):
             raise TypeError(f"{kind} {name!r} must be 'module:attr' or a class or function, got {target!r}")
-        self._entries.append(Entry(kind, name, target, summary, self._origin))
 
 
 def import_reference(reference: str, origin: Origin | None) -> Any:
@@ -189,11 +200,12 @@ def import_reference(reference: str, origin: Origin | None) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except ImportError as error:
+        where = f" ({place})" if (place := place_of(error, {module.partition(".")[0]})) else ""
         if origin is None and isinstance(error, ModuleNotFoundError):
-            raise UsageError(f"{reference!r}: {error}") from error
-        raise PluginError(f"{whose}cannot import {reference!r}: {error}", hint=_reinstall(origin)) from error
+            raise UsageError(f"{reference!r}: {error}{where}") from error
+        raise PluginError(f"{whose}cannot import {reference!r}: {error}{where}", hint=_reinstall(origin)) from error
     except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {error}"
+        what = describe(error, {module.partition(".")[0]})
         raise PluginError(f"{whose}{reference!r} failed with {what}", hint=_reinstall(origin)) from error
     return found
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
+
+from ganzoo.errors import caller
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, or a list or string-keyed mapping of these (tuples count as lists)."""
@@ -14,9 +18,56 @@ Json: TypeAlias = Any
 NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 REQUIRED_PRESETS = ("default", "paper")
 
+_LENIENT: ContextVar[bool] = ContextVar("lenient", default=False)
+
+
+@contextlib.contextmanager
+def lenient() -> Iterator[None]:
+    """In the block, which is a plugin's code, what is malformed says so in its ``problem`` instead of raising.
+
+    So one variant that is malformed does not keep a plugin from offering the others.
+    """
+    token = _LENIENT.set(True)
+    try:
+        yield
+    finally:
+        _LENIENT.reset(token)
+
+
+@contextlib.contextmanager
+def noting(problems: list[str]) -> Iterator[None]:
+    """What is malformed in the block is added to ``problems``, with the author's file and line, where that is asked for."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not _LENIENT.get():
+            raise
+        place = caller()
+        problems.append(f"{error} ({place})" if place else str(error))
+
+
+class _Described:
+    """What a plugin describes in plain data.
+
+    Attributes:
+        problem: What is wrong with it, for one that was made by a plugin as it was loaded; elsewhere, that is raised.
+    """
+
+    problem: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        with noting(problems):
+            self._settle()
+        for problem in problems:
+            object.__setattr__(self, "problem", problem)
+
+    def _settle(self) -> None:
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True)
-class Preset:
+class Preset(_Described):
     """A named set of options of a variant.
 
     Args:
@@ -30,14 +81,14 @@ class Preset:
     options: Mapping[str, Json] = field(default_factory=dict)
     source: str = ""
 
-    def __post_init__(self) -> None:
+    def _settle(self) -> None:
         if not isinstance(self.options, Mapping):
             raise TypeError(f"Preset.options must be a mapping, got {self.options!r}")
         object.__setattr__(self, "options", freeze(self.options, "options"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
+class Variant(_Described):
     """One GAN: which parts it is made of, and the presets that train it.
 
     Parts are named by registry name (``"dcgan"``) or by ``"module:attr"`` (``"my_gan.networks:Critic"``), and are
@@ -72,7 +123,7 @@ class Variant:
     trainer: str = "alternating"
     presets: Mapping[str, Preset]
 
-    def __post_init__(self) -> None:
+    def _settle(self) -> None:
         for name in ("name", "summary", "paper", "generator", "discriminator", "loss", "trainer"):
             if not isinstance(value := getattr(self, name), str) or not value:
                 raise TypeError(f"Variant.{name} must be a non-empty string, got {value!r}")
@@ -83,6 +134,9 @@ class Variant:
                 raise TypeError(f"Variant.{name} must be a mapping, got {values!r}")
             if wrong := [k for k, v in values.items() if not isinstance(v, kind)]:
                 raise TypeError(f"Variant.{name}[{wrong[0]!r}] must be a {kind.__name__}, got {values[wrong[0]]!r}")
+        for preset in self.presets.values():
+            if preset.problem:
+                raise ValueError(preset.problem)
         if isinstance(self.keeps, str):
             raise TypeError(f"Variant.keeps must be a tuple of roles, got {self.keeps!r}")
         if missing := [p for p in REQUIRED_PRESETS if p not in self.presets]:

@@ -241,3 +241,77 @@ def test_a_command_that_is_none_is_left_out(command, load_plugins, plugin_distri
     found = load_plugins(plugin_distribution("odd", entry_points={"odd": "odd"}, modules={"odd.py": module}))
     assert found.commands(taken=[]) == {}
     assert "not a command" in capsys.readouterr().err
+
+
+def test_a_plugin_that_cannot_be_imported_names_its_own_file_and_line(plugin_distribution, load_plugins, capsys):
+    """Not the library's in which it fails, nor the importer's."""
+    modules = {
+        "deep_gans/__init__.py": "\nfrom deep_gans import networks",
+        "deep_gans/networks.py": "import json\n\nVALUES = json.loads('nothing')",
+    }
+    folder = plugin_distribution("deep", entry_points={"deep": "deep_gans"}, modules=modules)
+    load_plugins(folder)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        f"failed to import: JSONDecodeError: Expecting value: line 1 column 1 (char 0) ({folder}/deep_gans/networks.py:3)"
+        in line
+    )
+
+
+def test_a_component_that_cannot_be_imported_names_its_own_file_and_line(plugin_distribution, load_plugins):
+    for number, source in enumerate(("import a_missing_dependency", "x = 1\n\n1/0", "def f(:")):
+        modules = {f"lazy{number}.py": WORKING.replace("missing_networks", f"nets{number}"), f"nets{number}.py": source}
+        folder = plugin_distribution(f"lazy-{number}", entry_points={f"lazy{number}": f"lazy{number}"}, modules=modules)
+        registry = load_plugins(folder).registry
+        within = registry.get("variant", f"lazy-{number}:fine" if number else "fine").origin
+        with pytest.raises(PluginError) as caught:
+            registry.resolve("generator", f"nets{number}:Generator", within=within)
+        assert f"({folder}/nets{number}.py:{1 + 2 * (number == 1)})" in caught.value.message
+
+
+def test_the_whole_way_there_is_shown_to_those_who_ask(plugin_distribution, load_plugins, monkeypatch, capsys):
+    monkeypatch.setenv("GANZOO_DEBUG", "1")
+    modules = {
+        "deeper.py": "def fails():\n    1/0\n\ntry:\n    fails()\nexcept ZeroDivisionError as e:\n    raise KeyError from e"
+    }
+    load_plugins(plugin_distribution("deep", entry_points={"deep": "deeper"}, modules=modules))
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "The above exception was the direct cause" in said
+    assert "deeper.py:7)" in said.splitlines()[-1]
+
+
+SIBLINGS = f"""{VARIANT}
+nameless = variant("Not A Name")
+odd = ganzoo.Preset(summary="s", options={{"x": object()}})
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add_variant(variant("first"))
+    registry.add_variant(nameless)
+    registry.add_variant(variant("half", presets=["default"]))
+    registry.add_variant({{"name": "mine"}})
+    registry.add("loss", "Not A Name", "a:b")
+    registry.add("loss", "good", "a:b")
+    registry.add_variant(ganzoo.Variant(name="odd", summary="s", paper="p", generator="g", discriminator="d",
+                                        presets={{"default": odd, "paper": odd}}))
+    registry.add_variant(variant("last"))
+"""
+
+
+def test_what_is_malformed_costs_itself_and_not_its_siblings(plugin_distribution, load_plugins, capsys):
+    found = load_plugins(plugin_distribution("sibs", entry_points={"sibs": "sibs"}, modules={"sibs.py": SIBLINGS}))
+    assert set(found.registry.names("variant")) == SHIPPED | {"first", "last"}
+    assert "good" in found.registry.names("loss")
+    lines = capsys.readouterr().err.splitlines()
+    says = (
+        "Variant.name 'Not A Name' must be",
+        "variant 'half' lacks the preset 'paper'",
+        "got dict",
+        "loss name 'Not A Name' must",
+        "options.x holds a object, which is not plain data",
+    )
+    assert len(lines) == len(says)
+    for line, words in zip(lines, says, strict=True):
+        assert words in line
+        assert re.search(r"sibs\.py:\d+\)", line)

@@ -12,7 +12,7 @@ import traceback
 import click
 
 from ganzoo.cli.output import out
-from ganzoo.errors import GanzooError, first_line
+from ganzoo.errors import GanzooError, debugging, first_line
 
 NO_GOOD = 3
 INTERRUPTED = 130
@@ -27,7 +27,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
-    if os.environ.get("GANZOO_DEBUG", "0") not in ("", "0"):
+    if debugging():
         traceback.print_exception(error)
     message, hint, exit_code = explain(error)
     # Of several processes, each may have a reason of its own.

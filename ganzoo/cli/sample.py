@@ -46,12 +46,13 @@ def sample(model: str, seeds: str, output: Path, label: int | None, truncation: 
 
     from ganzoo.cli.progress import counting
     from ganzoo.hub.load import load
+    from ganzoo.pretrained import config_of
     from ganzoo.sampling import can_be_drawn, sample_to
     from ganzoo.training.precision import choose_device
 
     generator = load(model, device=choose_device(device))
     with counting("sampling") as progress:
-        drawn = can_be_drawn(generator.sample_shape, generator.config.value_range)
+        drawn = can_be_drawn(generator.sample_shape, config_of(generator).value_range)
         sample_to(output, generator, chosen, drawn=drawn, labels=label, truncation=truncation, progress=progress)
     out.line(str(output))
 

@@ -104,6 +104,12 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "minutes or 5M images and more on 500 pictures and more, else never.",
 )
 @click.option("--until", metavar="SCORE=VALUE", help="Stop when fd or kid is as low as this: kid=0.02.")
+@click.option(
+    "--from",
+    "start",
+    metavar="RUN",
+    help="Start a new run from the weights of another one with the same networks: its folder, or one of its checkpoints.",
+)
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
 @click.option(
     "--out",
@@ -131,6 +137,7 @@ def train(
     threads: int | None,
     score_every: str | None,
     until: str | None,
+    start: str | None,
     trackers: tuple[str, ...],
     folder: Path | None,
     fresh: bool,
@@ -168,6 +175,7 @@ def train(
         precision=precision,
         compile=compile,
         threads=threads,
+        start=start,
     )
     scoring = choose_scoring(score_every, until)
     with watching() as watcher:

@@ -6,12 +6,12 @@ import html
 import json
 import shlex
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from ganzoo import model_folder, plugins
-from ganzoo.errors import UsageError
 from ganzoo.files import replace_file
 from ganzoo.hub.client import REPO, check_client
 from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
@@ -20,6 +20,12 @@ from ganzoo.variant import Json, Variant
 
 SPECIAL = "\\[]*~"
 """Letters that mean something to Markdown wherever they stand."""
+NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")
+"""The categories of Unicode for controls, halves of pairs, and ends of lines and paragraphs."""
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""What decides in which direction the letters after it are read."""
+CLASSES = 20
+"""How many classes are named on a card."""
 TASK = "unconditional-image-generation"
 TAG = "ganzoo"
 VARIANT_TAG = "variant:"
@@ -59,14 +65,13 @@ def card(folder: Path, name: str) -> str:
 
     Raises:
         ModelError: The folder's configuration cannot be read.
-        UsageError: A name of several lines, or as :func:`check_client`.
+        UsageError: As :func:`check_client`.
     """
-    if not name.isprintable() or not name.strip():
-        raise UsageError(f"a model cannot be called {name!r}")
+    name = _readable(name)
     config, scores = read_config(folder), read_scores(folder)
     preview = next((file for file in model_folder.PREVIEWS if (folder / file).is_file()), None)
     sections = [
-        f"# {_title(name)}",
+        f"# {title_of(name)}",
         _what(config),
         f"![Samples, none picked]({preview})" if preview == "samples.png" else "",
         _shown(config) if preview == "samples.png" else "",
@@ -110,7 +115,7 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
         datasets=[data.name] if data else None,
         tags=[TAG, "gan", f"{VARIANT_TAG}{config.variant}", *([f"{DATA_TAG}{trained_on}"] if trained_on else [])],
         pipeline_tag=TASK if _is_picture(config) else None,
-        model_name=_title(name) if results else None,
+        model_name=title_of(name) if results else None,
         eval_results=results or None,
     )
     return f"---\n{told.to_yaml()}\n---\n"
@@ -122,17 +127,27 @@ def _what(config: ModelConfig) -> str:
     data = _dataset(config)
     made = f" like those of {_cell(data)}" if data else ""
     # A conditional network says so by what it was built for; that data has classes makes no network use them.
-    classes = f" The data's classes: {_cell(', '.join(config.class_names))}." if config.class_names else ""
+    named = ", ".join(config.class_names[:CLASSES])
+    more = f" and {len(config.class_names) - CLASSES:,} more" if len(config.class_names) > CLASSES else ""
+    classes = f" The data's classes: {_cell(named)}{more}." if config.class_names else ""
     return (
         f"A generative adversarial network that makes {_kind(config)}{made}: the variant `{config.variant}`{about}. "
         f"The weights are {_weights(config)}, in safetensors.{classes}"
     )
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
+    """What a card calls the model that ``ganzoo.load`` finds as ``name``: the last part of it."""
+    name = _readable(name)
     repo = name.partition("@")[0]
     # A path may have an @ in it, and a revision a slash.
     return (repo if REPO.fullmatch(repo) else name).rstrip("/").rpartition("/")[2] or name
+
+
+def _readable(name: str) -> str:
+    """``name`` on one line, and \N{REPLACEMENT CHARACTER} for what is no letter, or would turn around those beside it."""
+    told = "".join(c if unicodedata.category(c) not in NO_LETTERS and c not in TURNING else "\ufffd" for c in name)
+    return told if told.strip() else "model"
 
 
 def _weights(config: ModelConfig) -> str:

@@ -27,7 +27,7 @@ def load(
 
     Returns:
         The network in evaluation mode; for ``generator`` a :class:`ganzoo.Generator`. Its ``config`` attribute holds the
-        folder's :class:`~ganzoo.model_folder.ModelConfig`.
+        folder's :class:`~ganzoo.model_folder.ModelConfig`, unless the network has an attribute of that name of its own.
 
     Raises:
         ModelError: No model folder, or one that is damaged, or whose plugin is not installed.

@@ -73,7 +73,12 @@ class Checkpoints:
         return path
 
     def load(self, damaged: Callable[[str], None]) -> Snapshot | None:
-        """The newest that is whole; None if there is none at all.
+        """What the newest that is whole holds; see :meth:`newest`."""
+        found = self.newest(damaged)
+        return found and found[1]
+
+    def newest(self, damaged: Callable[[str], None]) -> tuple[Path, Snapshot] | None:
+        """The newest that is whole, and what it holds; None if there is none at all.
 
         Args:
             damaged: Told of each that had to be passed over.
@@ -84,7 +89,7 @@ class Checkpoints:
         found = self._paths()
         for path in reversed(found):
             try:
-                return read_checkpoint(path)
+                return path, read_checkpoint(path)
             except DamagedError as error:
                 damaged(error.message)
         if found:

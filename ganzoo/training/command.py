@@ -15,17 +15,22 @@ from ganzoo.training.scoring import Scoring
 from ganzoo.variant import Json, thaw
 
 
-def command_of(config: RunConfig, scoring: Scoring | None = None) -> str:
-    """``ganzoo train …`` with everything in which the run differs from its preset; data by a name without its folder.
+def command_of(config: RunConfig, scoring: Scoring | None = None, *, shared: bool = True, out: Path | None = None) -> str:
+    """``ganzoo train …`` with everything in which the run differs from its preset.
 
     Args:
         config: The run.
         scoring: How it is scored as it goes, which decides what weights are kept.
+        shared: It is for others, and has data by a name without its folder; else it is to be typed on this machine.
+        out: The folder that it says.
     """
+    named = shareable if shared else str
     words = ["ganzoo", "train", config.variant.name]
     if config.preset != "default":
         words += ["--preset", config.preset]
-    words += ["--data", shareable(config.data)]
+    words += ["--data", named(config.data)]
+    if config.start is not None:
+        words += ["--from", named(config.start)]
     if config.resolution is not None:
         words += ["--resolution", str(config.resolution)]
     if config.budget.seconds is not None:
@@ -54,6 +59,8 @@ def command_of(config: RunConfig, scoring: Scoring | None = None) -> str:
         words += ["--until", f"{scoring.by}={scoring.until:g}"] if scoring.until is not None else []
     for key, value in _changes(plain, config):
         words += ["-o", f"{key}={value if isinstance(value, str) else json.dumps(thaw(value))}"]
+    if out is not None:
+        words += ["--out", str(out)]
     return shlex.join(words)
 
 

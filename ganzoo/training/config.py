@@ -95,6 +95,7 @@ class RunConfig:
     precision: Precision = "auto"
     compile: bool = False
     threads: int | None = None
+    start: str | None = None
 
     @property
     def variant(self) -> Variant:
@@ -146,6 +147,7 @@ def resolve(
     precision: Precision = "auto",
     compile: bool = False,  # noqa: A002 - torch's own word for it
     threads: int | None = None,
+    start: str | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -156,7 +158,7 @@ def resolve(
         options: Option -> value. Keys are the loop's settings and the trainer's own options (``batch_size``, ``lr``);
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
-        data, resolution, seed, budget_seconds, budget_images, precision, compile, threads: As for
+        data, resolution, seed, budget_seconds, budget_images, precision, compile, threads, start: As for
             :func:`ganzoo.train`.
 
     Raises:
@@ -230,6 +232,7 @@ def resolve(
         precision=precision,
         compile=compile,
         threads=threads,
+        start=start,
     )
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ganzoo.errors import TrainingError, UsageError
 from ganzoo.files import is_leftover, unwritable
+from ganzoo.model_folder import as_text
 from ganzoo.training.precision import PRECISIONS
 from ganzoo.variant import Json
 
@@ -50,6 +51,8 @@ FREE = {
     "scoring",
     "dataset.name",
     "dataset.skipped",
+    "start.from",
+    "start.images",
     "loop.images",
     "loop.mirror",
     "loop.checkpoint_seconds",
@@ -183,6 +186,12 @@ def _locked(path: Path) -> Iterator[RunFolder]:
 
 def check_folder(folder: Path) -> None:
     """Raise UsageError unless a run can be written to ``folder``: it is new or empty or a run's, and can be written to."""
+    if as_text(str(folder.absolute())) != str(folder.absolute()):
+        # safetensors takes no other path.
+        raise UsageError(
+            f"the name {as_text(str(folder))!r} is not UTF-8, and files of weights cannot be written there",
+            hint="name another folder: --out DIR",
+        )
     if folder.is_dir():
         if read_run(folder) is None and any(p.name != LOCK and not _is_leftover(p) for p in folder.iterdir()):
             hint = "name another folder: --out DIR"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganzoo.data.mirror import mirrored
 from ganzoo.data.store import Feed
-from ganzoo.errors import GanzooError, TrainingError
+from ganzoo.errors import GanzooError, TrainingError, describe
 from ganzoo.interfaces import Noise, StepContext, Trainer
 from ganzoo.training.clock import Clock
 from ganzoo.training.config import LoopSettings
@@ -158,8 +158,7 @@ def blaming(what: str) -> Iterator[None]:
     except (GanzooError, OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        raise TrainingError(f"{what} failed: {why}", hint="GANZOO_DEBUG=1 shows where") from error
+        raise TrainingError(f"{what} failed: {describe(error)}", hint="GANZOO_DEBUG=1 shows the whole way there") from error
 
 
 def lr_factor(settings: LoopSettings, progress: float, images: int) -> float:

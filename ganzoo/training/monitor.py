@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.errors import TrainingError
 from ganzoo.files import replace_file
 from ganzoo.sampling import grid, save_image, write_preview
+from ganzoo.training.divergence import DivergedError
 from ganzoo.training.folder import METRICS, SCORES, SHEET
 from ganzoo.training.health import Health
 from ganzoo.training.processes import Processes
@@ -147,7 +147,7 @@ class Monitor:
         """Write a line of metrics, if the last one is some seconds old.
 
         Raises:
-            TrainingError: A metric is not finite.
+            DivergedError: A metric is not finite.
         """
         if not self._shown or seconds - self._last[1] >= LOG_SECONDS:
             self._log(images, seconds, progress)
@@ -219,11 +219,7 @@ class Monitor:
             self.writer.submit(self._write_row, self.folder / METRICS, {**row, **finite, **self._found}, images)
         self._found = {}
         if broken := [n for n, v in finite.items() if v is None]:
-            raise TrainingError(
-                f"training diverged: {broken[0]} is not finite after {images} images",
-                hint="lower the learning rate (-o lr=…) or strengthen the penalty"
-                + (f"; the samples until then are in {self.folder / 'samples'}" if self.folder else ""),
-            )
+            raise DivergedError(f"training diverged: {broken[0]} is not finite after {images:,} images")
         self.watcher.status(Status(images, rate, seconds, progress, metrics))
 
     def _write_row(self, path: Path, row: Mapping[str, Json], images: int) -> None:

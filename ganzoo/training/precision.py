@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import UsageError
+from ganzoo.errors import PluginError, UsageError
 from ganzoo.interfaces import Noise, StepContext, Trainer
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
@@ -71,6 +71,9 @@ class Trial(StepContext):
         return autocast(self.device, self.precision)
 
     def backward(self, loss: Tensor) -> None:
+        if not isinstance(loss, Tensor) or loss.ndim:
+            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+            raise PluginError(f"context.backward() was given {found}; it takes a loss that is one number")
         loss.backward()  # type: ignore[no-untyped-call]
 
 
@@ -104,7 +107,27 @@ def disagreements(trainer: Trainer, reals: Tensor, labels: Tensor | None) -> dic
 def _trial_gradients(
     trainer: Trainer, reals: Tensor, labels: Tensor | None, precision: torch.dtype
 ) -> Mapping[str, list[Tensor | None]]:
+    trial = take_trial(trainer, reals, labels, precision)
+    return {role: [p.grad for p in _trained(network)] for role, network in trial.networks.items()}
+
+
+def take_trial(
+    trainer: Trainer,
+    reals: Tensor,
+    labels: Tensor | None,
+    precision: torch.dtype,
+    watch: Callable[[Trainer], None] = lambda trial: None,
+) -> Trainer:
+    """A copy of a trainer after steps at a learning rate of zero, as many as it takes until each network has learned.
+
+    Args:
+        trainer: What is to be trained; it stays as it is.
+        reals, labels: A batch, on the training device.
+        precision: In which networks run.
+        watch: Handed the copy before its first step.
+    """
     trial = copy.deepcopy(trainer)
+    watch(trial)
     for optimizer in trial.optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = 0.0
@@ -116,7 +139,7 @@ def _trial_gradients(
         context.images += len(reals)
         if all(p.grad is not None for n in trial.networks.values() for p in _trained(n)):
             break
-    return {role: [p.grad for p in _trained(network)] for role, network in trial.networks.items()}
+    return trial
 
 
 def _trained(network: nn.Module) -> list[nn.Parameter]:

@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import safetensors.torch
 import torch
 from torch import nn
 
-from ganzoo import __version__, plugins
+from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.mirror import looks_the_same_mirrored
 from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
-from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError
+from ganzoo.errors import UsageError
 from ganzoo.factory import build_networks, count_parameters
 from ganzoo.hub.client import check_client
-from ganzoo.interfaces import Generator, Trainer
-from ganzoo.model_folder import FORMAT, ModelConfig, make_config
-from ganzoo.pretrained import tensors_of
-from ganzoo.registry import Origin
+from ganzoo.interfaces import Trainer
 from ganzoo.sampling import can_be_drawn
-from ganzoo.training.command import command_of, shareable
 from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
-from ganzoo.training.hardware import hardware
-from ganzoo.training.loop import Outcome, blaming, stream
+from ganzoo.training.loop import blaming, stream
 from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
 from ganzoo.training.scoring import Scoring
+from ganzoo.training.start import Start, find_start
 from ganzoo.training.trackers import check_trackers
-from ganzoo.training.verdict import SOUND, Verdict
 from ganzoo.variant import Json
 
 
@@ -53,6 +46,7 @@ class Prepared:
     mirror: bool
     trackers: tuple[str, ...] = ()
     scoring: Scoring | None = None
+    start: Start | None = None
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -63,8 +57,9 @@ class Prepared:
         """The resolved configuration and the networks' sizes, as plain data."""
         parameters = {role: count_parameters(network) for role, network in self.networks.items()}
         scoring = {"scoring": self.scoring.describe()} if self.scoring else {}
+        start = {"start": {"from": self.config.start, **self.start.describe()}} if self.start else {}
         found = {"dataset": self.store.describe(), "mirrored": self.mirror, "parameters": parameters}
-        return {**self.config.to_json(), **scoring, **found}
+        return {**self.config.to_json(), **start, **scoring, **found}
 
     def facts(self, precision: torch.dtype) -> dict[str, str]:
         """The run in a few words, for people."""
@@ -79,6 +74,7 @@ class Prepared:
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
             + (", half of them shown mirrored" if self.mirror else ""),
             "parameters": sizes,
+            **({"start": f"the weights in {self.start.path}"} if self.start else {}),
             "budget": " or ".join(limits),
             "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
             + (f" in each of {count} processes" if count > 1 else ""),
@@ -132,6 +128,9 @@ def prepare(
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.to(memory_format=torch.channels_last)
     processes.synchronise(networks.values())
+    start = find_start(config.start) if config.start is not None else None
+    if start:
+        start.restore(networks)
     trainer: Trainer = config.parts["trainer"].build(
         "trainer",
         networks=networks,
@@ -141,13 +140,11 @@ def prepare(
     if (config.loop.batch_size // processes.count) % trainer.accumulate:
         parts = f"accumulate={trainer.accumulate} parts" + (f" in each of {processes.count} processes" * (processes.count > 1))
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be cut into {parts}", hint="choose a multiple of it")
-    ema = rehearse_saving(config, networks)
+    with blaming("the moving average of the generator"):
+        ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images, config.loop.ema_ramp)
+        ema.update(1, 1)
     folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
-    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, mirror, trackers, scoring)
-    try:
-        describe_model(prepared, Outcome(images=0, seconds=0, interrupted=False), previewed=1)
-    except ModelError as error:
-        raise UsageError(f"a model of this could not be saved: {error.message}") from error
+    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, mirror, trackers, scoring, start)
     if scoring and processes.is_main:
         scoring.prepare(prepared.store)
     return prepared
@@ -161,26 +158,6 @@ def settle_mirror(config: RunConfig, store: Store | Stream, processes: Processes
         return config.loop.mirror
     # Processors that round differently might not agree.
     return processes.share(looks_the_same_mirrored(store) if processes.is_main else False)
-
-
-def rehearse_saving(config: RunConfig, networks: Mapping[str, nn.Module]) -> EMA:
-    """The averages of the kept networks, after a try at all that will be done to them: what cannot be saved is not trained.
-
-    Raises:
-        PluginError: A network that cannot be copied, averaged, written or read back.
-    """
-    try:
-        ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images, config.loop.ema_ramp)
-        ema.update(1, 1)
-        for role, network in ema.networks.items():
-            network.load_state_dict(safetensors.torch.load(safetensors.torch.save(tensors_of(network, role))), strict=True)
-    except GanzooError:
-        raise
-    except Exception as error:
-        names = " or ".join(repr(config.parts[role].name) for role in config.kept)
-        why = f"{type(error).__name__}: {error}"
-        raise PluginError(f"a model with {names} could not be saved: {why}", hint="GANZOO_DEBUG=1 shows where") from error
-    return ema
 
 
 def wanted_precision(prepared: Prepared) -> torch.dtype:
@@ -203,70 +180,3 @@ def settle_precision(prepared: Prepared, feed: Feed, watcher: Watcher) -> torch.
         watcher.noticed(f"trained in float32: here, gradients in bfloat16 are off by {', '.join(wrong)}")
         return torch.float32
     return chosen
-
-
-def describe_model(
-    prepared: Prepared,
-    outcome: Outcome,
-    *,
-    previewed: int,
-    scored: Mapping[str, Json] | None = None,
-    verdict: Verdict = SOUND,
-) -> ModelConfig:
-    """What the model folder's ``config.json`` says of this run. Raises ModelError if it cannot be said there.
-
-    Args:
-        prepared: The run.
-        outcome: How it ended.
-        previewed: Samples on the sheet that lies in the folder.
-        scored: The score for which these weights were chosen out of those that the run went through.
-        verdict: What was seen to be wrong.
-    """
-    config, store = prepared.config, prepared.store
-    generator = prepared.networks["generator"]
-    assert isinstance(generator, Generator)
-    origin = config.entry.origin
-    training: dict[str, Any] = {
-        "images": outcome.images,
-        "seconds": round(outcome.seconds, 1),
-        "interrupted": outcome.interrupted,
-        "command": command_of(config, prepared.scoring),
-        "device": prepared.processes.device.type,
-        "hardware": hardware(prepared.processes.device),
-        "processes": prepared.processes.count,
-        "torch": torch.__version__,
-        "dataset": store.describe(),
-        "mirrored": prepared.mirror,
-        **({"scored": dict(scored)} if scored else {}),
-        **verdict.describe(),
-        **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
-        "data": shareable(config.data),
-    }
-    return make_config(
-        {
-            "format": FORMAT,
-            "ganzoo": __version__,
-            "variant": config.variant.name,
-            "plugin": _plugin(origin),
-            "networks": {
-                role: {
-                    "component": part.name,
-                    "plugin": _plugin(part.origin or origin),
-                    "arguments": part.to_json()["arguments"],
-                }
-                for role, part in config.networks.items()
-                if role in config.kept
-            },
-            "sample_shape": store.sample_shape,
-            "latent_shape": generator.latent_shape,
-            "num_classes": store.num_classes,
-            "class_names": store.class_names,
-            "value_range": store.value_range,
-            "training": training,
-            "samples": {"first": 0, "count": previewed} if type(prepared.trainer).preview is Trainer.preview else None,
-        }
-    )
-
-
-def _plugin(origin: Origin) -> dict[str, str]:
-    return {"distribution": origin.distribution, "version": origin.version}

@@ -10,28 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ganzoo import plugins
 from ganzoo.data.store import Feed, Store
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, write_json
-from ganzoo.hub.card import write_card
 from ganzoo.interfaces import Trainer
-from ganzoo.pretrained import save
 from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.threads import on_threads
 from ganzoo.training.advice import advise
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
+from ganzoo.training.divergence import DivergedError, not_finite, way_on
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.graphs import choose_step
 from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
+from ganzoo.training.model import SHOWN, Preview, describe_model, left_unsaid, write_model
 from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision
-from ganzoo.training.prepare import Prepared, describe_model, prepare, settle_precision, wanted_precision
+from ganzoo.training.prepare import Prepared, prepare, settle_precision, wanted_precision
+from ganzoo.training.rehearsal import try_keeping, try_steps
 from ganzoo.training.resume import find_past
 from ganzoo.training.scoring import ScoreBook, Scoring
 from ganzoo.training.state import Snapshot, capture, restore, restore_average
@@ -40,9 +40,6 @@ from ganzoo.training.trackers import Trackers
 from ganzoo.training.verdict import Look
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
-
-SHOWN = 64
-"""How many samples show how far a run is: those of the seeds from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,7 @@ def train(
     fresh: bool = False,
     log: Sequence[str] = (),
     scoring: Scoring | None = None,
+    start: str | Path | None = None,
     watcher: Watcher | None = None,
 ) -> Run:
     """Train a variant and save it: ``ganzoo.train("dcgan", budget_seconds=240)``.
@@ -119,6 +117,8 @@ def train(
         fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
         scoring: Score the run as it goes, keep the best checkpoint for the model folder, and stop when it is good enough:
             ``ganzoo.Scoring(ganzoo.Judge(), every=100_000, by="kid", until=0.02)``.
+        start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
+            checkpoints. It is a new run all the same, whose images are counted from 0.
         log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
         watcher: Who follows the run.
 
@@ -141,6 +141,7 @@ def train(
         precision=precision,
         compile=compile,
         threads=threads,
+        start=None if start is None else str(start),
     )
     # The caller's own random numbers are none of a run's business.
     with torch.random.fork_rng():
@@ -172,6 +173,10 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
             run = _train_in(folder, prepared, watcher, stop)
             processes.meet()
             return run
+        except DivergedError as error:
+            if folder:
+                error.hint = way_on(config, prepared.scoring, folder.path, named=prepared.folder is not None)
+            raise
         except BaseException:
             # A run that has nothing to show leaves nothing behind.
             if folder and folder.previous is None and not any((folder.path / n).exists() for n in (METRICS, CHECKPOINTS)):
@@ -189,13 +194,21 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         seen = (past.folder, samples, before, past.snapshot.seconds)
         return Run(*seen, interrupted=False, resumed=before, alarm=past.alarm, recovered=past.recovered)
     feed = store.feed(config.seed, processes.rank, processes.count)
+    draw = Preview(prepared, *feed.batch(0, min(SHOWN, len(store) // processes.count) * processes.count))
     precision = PRECISIONS[past.precision] if past.precision else wanted_precision(prepared)
     threads = _threads(prepared, past.threads, precision, watcher)
     passed_over = {"beside": folder.passed_over} if folder and folder.passed_over else {}
     watcher.started(past.folder, prepared.facts(precision) | passed_over)
-    if past.precision is None and precision is not torch.float32:
-        # The trial takes a few seconds, in which somebody is waiting for a sign of life.
-        watcher.status(Status(before, 0.0, 0.0, 0.0, {}))
+    # What comes first takes a second or a few, in which somebody is waiting for a sign of life.
+    watcher.status(Status(before, 0.0, 0.0, 0.0, {}))
+    trained = try_steps(prepared, *feed.batch(0, config.loop.batch_size))
+    if folder:
+        for words in left_unsaid(prepared, str(folder.path)):
+            watcher.noticed(words)
+        with writing(folder.path, "make room, or name another folder: --out DIR"):
+            try_keeping(prepared, trained, draw, folder.path)
+    del trained
+    if past.precision is None:
         precision = settle_precision(prepared, feed, watcher)
     if past.threads is None and threads:
         threads.choose(*feed.batch(0, config.loop.batch_size))
@@ -205,7 +218,6 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     if config.compile:
         for network in prepared.networks.values():
             network.compile()
-    draw = Preview(prepared, *feed.batch(0, min(SHOWN, len(store) // processes.count) * processes.count))
     settled = {"precision": next(name for name, p in PRECISIONS.items() if p is precision), "threads": torch.get_num_threads()}
     described = {**prepared.describe(), **settled}
     path = folder.path if folder else None
@@ -227,6 +239,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     clock = Clock(config.budget, stop, processes, seconds=seconds, decisions=past.decisions, journal=journal, threads=threads)
 
     def snapshot() -> Snapshot:
+        if broken := not_finite(prepared.trainer, prepared.ema):
+            raise DivergedError(f"training diverged: {broken} are not finite after {context.images:,} images")
         return capture(prepared.trainer, prepared.ema, step=context.step, images=context.images, seconds=clock.decided)
 
     with Writer() as writer:
@@ -295,9 +309,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
                 verdict = health.of_kept(shown, best["images"])
             model = describe_model(prepared, outcome, previewed=len(draw.reals), scored=best, verdict=verdict)
             with replace_folder(path / "model") as beside:
-                save(beside, model, prepared.ema.networks)
-                samples /= write_preview(beside / "samples", shown, drawn=draw.drawn).name
-                write_card(beside, str(path))
+                samples /= write_model(beside, prepared, model, shown, str(path)).name
             if book:
                 book.plot(path / CURVE)
     verdict = processes.share(verdict)
@@ -372,18 +384,3 @@ def _take_best(checkpoints: Checkpoints, prepared: Prepared) -> dict[str, Json] 
     restore_average(snapshot, prepared.ema)
     judge = prepared.scoring.judge.describe() if prepared.scoring else {}
     return {"by": checkpoints.by, "score": score, "images": snapshot.images, "judge": judge}
-
-
-class Preview:
-    """Draws the samples that show how far a run is, always of the same seeds and beside the same real samples."""
-
-    def __init__(self, prepared: Prepared, reals: Tensor, labels: Tensor | None) -> None:
-        self.reals = reals
-        self.labels = labels
-        self.drawn = can_be_drawn(prepared.store.sample_shape, prepared.store.value_range)
-        self._prepared = prepared
-
-    def __call__(self) -> Tensor:
-        trainer, seeds = self._prepared.trainer, range(len(self.reals))
-        with blaming(f"drawing samples of {self._prepared.config.variant.name!r}"):
-            return trainer.preview(self._prepared.ema.networks, seeds, self.reals, self.labels)

@@ -71,8 +71,8 @@ def restore(snapshot: Snapshot, trainer: Trainer, ema: EMA) -> None:
     Raises:
         KeyError, ValueError, RuntimeError: It is another kind of run's.
     """
-    _restore_networks("networks", trainer.networks, snapshot)
-    _restore_networks("ema", ema.networks, snapshot)
+    restore_networks("networks", trainer.networks, snapshot)
+    restore_networks("ema", ema.networks, snapshot)
     kept = snapshot.tensors.get("optimizers", {})
     for name, optimizer in trainer.optimizers.items():
         state = put_together(snapshot.rest["optimizers"][name], kept)
@@ -86,10 +86,12 @@ def restore(snapshot: Snapshot, trainer: Trainer, ema: EMA) -> None:
 @torch.no_grad()
 def restore_average(snapshot: Snapshot, ema: EMA) -> None:
     """Make the averages what they were, and nothing else."""
-    _restore_networks("ema", ema.networks, snapshot)
+    restore_networks("ema", ema.networks, snapshot)
 
 
-def _restore_networks(file: str, networks: Mapping[str, nn.Module], snapshot: Snapshot) -> None:
+@torch.no_grad()
+def restore_networks(file: str, networks: Mapping[str, nn.Module], snapshot: Snapshot) -> None:
+    """Make the networks by role what those in ``file``, ``networks`` or ``ema``, were. Raises KeyError, RuntimeError."""
     for role, network in networks.items():
         for name, tensor in tensors_in(network).items():
             tensor.copy_(snapshot.tensors[file][f"{role}/{name}"])

@@ -172,9 +172,30 @@ def test_a_version_is_a_version(model):
         card(model, "alice/clothes")
 
 
-def test_a_name_of_two_lines_is_refused(model):
-    with pytest.raises(UsageError):
-        card(model, "alice/clothes\n# evil")
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("alice/clothes\n# evil", "clothes\ufffd# evil"),
+        ("runs/caf\udce9", "caf\ufffd"),
+        ("runs/abc\u202e", "abc\ufffd"),
+        ("runs/my\xa0run \N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}", None),
+        (" ", "model"),
+    ],
+)
+def test_no_name_costs_a_model_its_card(model, name, title):
+    text = write_card(model, name).read_text(encoding="utf-8")
+    title = title or name.removeprefix("runs/")
+    assert f"\n# {title}\n" in text
+    assert "\n# evil" not in text
+    assert title in text.split("ganzoo.load(")[1].splitlines()[0]
+
+
+def test_a_thousand_classes_are_not_all_named(model):
+    written = read_json(model / "config.json")
+    write_json(model / "config.json", {**written, "num_classes": 1000, "class_names": [f"n{i:04}" for i in range(1000)]})
+    text = card(model, "alice/clothes")
+    assert "n0018, n0019 and 980 more." in text
+    assert "n0020" not in text
 
 
 @pytest.mark.parametrize("value", ["1e999", '"\\ud800"'])
