@@ -32,13 +32,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name."""
+    """One registered name.
+
+    Attributes:
+        held_out: Of a dataset: the one by which models that were trained on it are scored, if there is one.
+    """
 
     kind: Kind
     name: str
     target: Variant | str | Callable[..., Any]
     summary: str
     origin: Origin
+    held_out: str = ""
 
     @property
     def qualified(self) -> str:
@@ -156,7 +161,7 @@ class Registrar:
             raise TypeError(f"add_variant takes a ganzoo.Variant, got {type(variant).__name__}")
         self._entries.append(Entry("variant", variant.name, variant, variant.summary, self._origin))
 
-    def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "") -> None:
+    def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "", held_out: str = "") -> None:
         """Offer a component.
 
         Args:
@@ -166,6 +171,8 @@ class Registrar:
             target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
                 function itself.
             summary: One line for ``ganzoo list --kind``.
+            held_out: Of a dataset: the name of the dataset whose samples are of the same kind and others, by which
+                ``ganzoo evaluate`` scores what was trained on this one.
         """
         if kind not in KINDS or kind == "variant":
             raise ValueError(f"kind {kind!r} is none of {', '.join(k for k in KINDS if k != 'variant')}")
@@ -175,7 +182,9 @@ class Registrar:
             raise TypeError(f"{kind} {name!r}: its summary must be a string, got {summary!r}")
         if not callable(target) and not (isinstance(target, str) and REFERENCE.fullmatch(target)):
             raise TypeError(f"{kind} {name!r} must be 'module:attr' or a class or function, got {target!r}")
-        self._entries.append(Entry(kind, name, target, summary, self._origin))
+        if not isinstance(held_out, str) or (held_out and kind != "dataset"):
+            raise TypeError(f"{kind} {name!r}: held_out is the name of a dataset, and of a dataset alone, got {held_out!r}")
+        self._entries.append(Entry(kind, name, target, summary, self._origin, held_out))
 
 
 def import_reference(reference: str, origin: Origin | None) -> Any:
