@@ -107,7 +107,7 @@ def compare(
     shape, known = store.sample_shape, data if isinstance(store, Store) else None
     # Every run opens it anew.
     del store
-    judged = rehearse(shape, data=real or data, extractor=extractor, samples=samples)
+    judge, judged = rehearse(shape, data=real or data, extractor=extractor, samples=samples)
     asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples, **judged}
     kept, results = read_results(out), []
     # Seed by seed: a comparison that is stopped half way has something to say of everybody.
@@ -143,7 +143,7 @@ def compare(
                         run.folder,
                         data=real or data,
                         train=known,
-                        extractor=extractor,
+                        extractor=judge,
                         samples=samples,
                         device=choose_device(device),
                         progress=progress,
@@ -158,7 +158,9 @@ def compare(
             scored(result)
     for result in results:
         require_same(results[0].protocol, result.protocol)
-    draw_dots(out / PLOT, {name: [r.scores["fd"] for r in rows] for name, rows in by_contender(results).items()}, y="fd")
+    # Of few pictures there is no Fréchet distance.
+    by = next(name for name in ("fd", "kid") if all(name in result.scores for result in results))
+    draw_dots(out / PLOT, {name: [r.scores[by] for r in rows] for name, rows in by_contender(results).items()}, y=by)
     return results
 
 

@@ -14,6 +14,13 @@ from pathlib import Path
 from typing import Any
 
 
+def user_path(path: str | Path) -> Path:
+    """A path as a user gives it: ``~`` at its beginning is the home folder, where there is one, and ``~name`` another's."""
+    with contextlib.suppress(RuntimeError):  # ~nobody is no home
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def unwritable(path: Path) -> Path | None:
     """The folder that would have to take a file or folder of this name, if it does not; None if it does."""
     path = path.absolute()

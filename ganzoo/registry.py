@@ -34,13 +34,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name."""
+    """One registered name.
+
+    Attributes:
+        held_out: Of a dataset: the one by which models that were trained on it are scored, if there is one.
+    """
 
     kind: Kind
     name: str
     target: Variant | str | Callable[..., Any]
     summary: str
     origin: Origin
+    held_out: str = ""
 
     @property
     def qualified(self) -> str:
@@ -164,7 +169,7 @@ class Registrar:
                 return
             self._entries.append(Entry("variant", variant.name, variant, variant.summary, self._origin))
 
-    def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "") -> None:
+    def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "", held_out: str = "") -> None:
         """Offer a component.
 
         Args:
@@ -174,12 +179,14 @@ class Registrar:
             target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
                 function itself.
             summary: One line for ``ganzoo list --kind``.
+            held_out: Of a dataset: the name of the dataset whose samples are of the same kind and others, by which
+                ``ganzoo evaluate`` scores what was trained on this one.
         """
         with noting(self.problems):
-            self._check(kind, name, target, summary)
-            self._entries.append(Entry(kind, name, target, summary, self._origin))
+            self._check(kind, name, target, summary, held_out)
+            self._entries.append(Entry(kind, name, target, summary, self._origin, held_out))
 
-    def _check(self, kind: Kind, name: str, target: object, summary: str) -> None:
+    def _check(self, kind: Kind, name: str, target: object, summary: str, held_out: object) -> None:
         """Raise TypeError or ValueError, naming what is malformed."""
         if kind not in KINDS or kind == "variant":
             raise ValueError(f"kind {kind!r} is none of {', '.join(k for k in KINDS if k != 'variant')}")
@@ -189,6 +196,8 @@ class Registrar:
             raise TypeError(f"{kind} {name!r}: its summary must be a string, got {summary!r}")
         if not callable(target) and not (isinstance(target, str) and REFERENCE.fullmatch(target)):
             raise TypeError(f"{kind} {name!r} must be 'module:attr' or a class or function, got {target!r}")
+        if not isinstance(held_out, str) or (held_out and kind != "dataset"):
+            raise TypeError(f"{kind} {name!r}: held_out is the name of a dataset, and of a dataset alone, got {held_out!r}")
 
 
 def import_reference(reference: str, origin: Origin | None) -> Any:

@@ -51,9 +51,12 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
     ("extractor", "inception", "ganzoo.evaluation.inception:InceptionExtractor", "the published FID's; downloaded once"),
 )
 
+HELD_OUT = {"fashion-mnist": "fashion-mnist-10k"}
+"""Training data -> the pictures by which models that were trained on it are scored."""
+
 
 @hookimpl
 def register(registry: Registrar) -> None:
     """Offer the components above."""
     for kind, name, target, summary in COMPONENTS:
-        registry.add(kind, name, target, summary=summary)
+        registry.add(kind, name, target, summary=summary, held_out=HELD_OUT.get(name, ""))

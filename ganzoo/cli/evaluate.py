@@ -10,9 +10,11 @@ from ganzoo.cli.output import json_option, out
 
 EPILOG = """\b
 Examples:
-  ganzoo evaluate dcgan-fashion-mnist --data fashion-mnist-10k
-  ganzoo evaluate runs/dcgan-fashion-mnist --data fashion-mnist-10k --neighbours nearest.png
+  ganzoo evaluate dcgan-fashion-mnist
+  ganzoo evaluate runs/dcgan-photos
+  ganzoo evaluate runs/dcgan-photos --data ./more-photos --neighbours nearest.png
   ganzoo evaluate samples.npz --data ./photos --extractor inception --json
+  ganzoo evaluate folder-of-samples --data ./photos
   ganzoo evaluate samples.npz --data 'torch/cifar10?split=test' --extractor timm:convnext_tiny --measures kid
 
 \b
@@ -27,27 +29,36 @@ Scores:
                        like new data, near 1 copies
 
 \b
-The last two need training data that is known (--train) and is not what --data names. Scores of a model of your own go into
-metrics.json in its folder, with their protocol: extractor, data, hashes, how many of each, seed, versions. Compare scores
-of one protocol only. Scores need packages that not everybody has; the error has the command that installs a missing one.
+The last two need two sets of pictures: those that the model was trained on (--train, where its run does not know) and others
+(--data) of which none was trained on. Real pictures are brought to the size of the samples; grey ones meet colour ones as the
+extractor sees both. What cannot be measured is left out, and it says why.
+
+\b
+Scores of a model of your own go into metrics.json in its folder, with their protocol: extractor, data, hashes, how many of
+each, seed, versions. Compare scores of one protocol only. Scores need packages that not everybody has; the error has the
+command that installs a missing one.
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("model")
 @click.option(
-    "--data", metavar="DATA", help="Real samples, at best held out. Default: the dataset it was trained on, if registered."
+    "--data",
+    metavar="DATA",
+    help="Real pictures, at best such as it was not trained on. Default: those held out from what it was trained on, if "
+    "there are some, else those that it was trained on.",
 )
 @click.option(
     "--extractor",
     metavar="NAME",
-    help="Whose features: ganzoo list --kind extractors, or timm:NAME. Default: by the pictures' shape.",
+    help="Whose features: ganzoo list --kind extractors, or timm:NAME. Default: fashion-mnist-cnn for grey pictures of 28x28, "
+    "inception for others, or cifar10-cnn if inception cannot be downloaded.",
 )
 @click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="How many of each.")
 @click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
 @click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first of their seeds.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-@click.option("--train", metavar="DATA", help="What it was trained on, if that is no registered dataset of the model's own.")
+@click.option("--train", metavar="DATA", help="What it was trained on, where neither its run nor its folder says so.")
 @click.option(
     "--neighbours",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -67,7 +78,10 @@ def evaluate(
     neighbours: Path | None,
     as_json: bool,
 ) -> None:
-    """Score MODEL: one that ships, a folder of a model or a run, user/repo[@revision] on the Hub, or an NPZ of samples."""
+    """Score MODEL: one that ships, a folder of a model or a run, or user/repo[@revision] on the Hub.
+
+    MODEL may also be samples: pictures in any form that --data takes, such as a folder or an NPZ that ganzoo sample wrote.
+    """
     from ganzoo.cli.progress import counting
     from ganzoo.evaluation import evaluate as evaluation
     from ganzoo.training.precision import choose_device
@@ -93,7 +107,10 @@ def evaluate(
         protocol = {name: value for name, value in report["protocol"].items() if value != ""} | {"versions": versions}
         out.fields({"scores": {name: f"{value:.4g}" for name, value in scores.values.items()}, "protocol": protocol})
     if scores.held_out is False:
-        out.say("these are the very samples that it was trained on; rfd and copying are of others: --data HELD-OUT")
+        out.say(
+            f"it was trained on pictures of {scores.protocol.data}, and a model that copies these would score best; what they "
+            "cannot tell (rfd, copying) takes pictures that it has not seen: --data DATA"
+        )
     for note in scores.notes:
         out.say(note)
     if neighbours:

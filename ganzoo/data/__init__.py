@@ -88,6 +88,11 @@ def open_data(
     raise UnknownNameError("dataset", spec, registry.names("dataset"), hint=_FORMS_HINT)
 
 
+def names_reader(spec: str) -> bool:
+    """Whether ``spec`` is the name of a dataset of timm's, such as ``torch/cifar10``."""
+    return _READER.match(spec) is not None
+
+
 def _is_dataset(registry: Registry, spec: str) -> bool:
     try:
         registry.get("dataset", spec)

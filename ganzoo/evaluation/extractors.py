@@ -18,6 +18,7 @@ class Extractor(nn.Module, ABC):
         name: As users call it.
         sha256: Of its weights: two extractors of one hash are one. See :func:`digest`.
         resize: What is done to pictures first, in words.
+        grey: Whether it looks at grey pictures alone: those in colour are then handed to it in grey.
         at_once: How many pictures it takes at a time on a CPU. Where a layer gives more than 32 MiB, the C library returns
             that memory to the system each time, and having it anew can take longer than the arithmetic.
     """
@@ -25,6 +26,7 @@ class Extractor(nn.Module, ABC):
     name: str
     sha256: str
     resize: str
+    grey: bool = False
     at_once: int = 50
 
     @abstractmethod

@@ -16,6 +16,7 @@ class FashionMNISTExtractor(ShippedExtractor):
 
     name = "fashion-mnist-cnn"
     resize = "none"
+    grey = True
     channels = 1
 
     def features(self, pictures: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganzoo.data.cache import cache_folder
 from ganzoo.data.store import Store, to_unit
 from ganzoo.evaluation.extractors import Extractor
+from ganzoo.evaluation.pictures import to_grey
 from ganzoo.files import replace_file
 from ganzoo.sampling import to_levels
 from ganzoo.threads import on_fastest_threads
@@ -39,7 +40,8 @@ def features_of(extractor: Extractor, batches: Batches, count: int, progress: Pr
         for start in range(0, count, AT_ONCE):
             stop = min(start + AT_ONCE, count)
             with torch.inference_mode():
-                pictures = to_unit(to_levels(batches(start, stop).to(device)))
+                levels = to_levels(batches(start, stop).to(device))
+                pictures = to_unit(to_grey(levels) if extractor.grey else levels)
                 if start == 0 and count > AT_ONCE:
                     threads.enter_context(on_fastest_threads(partial(extractor.features, pictures[:TRIAL]), device))
                 rows = torch.cat([extractor.features(some) for some in torch.split(pictures, at_once)])

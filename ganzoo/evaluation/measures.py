@@ -159,15 +159,28 @@ def copying(fake: Tensor, held_out: Tensor, train: Tensor) -> float:
     return float((nearer + as_near / 2).double().mean() / len(theirs))
 
 
-def require_enough(count: int, real: Tensor, names: Iterable[str]) -> None:
-    """Raise UsageError if ``count`` samples, or the real ones with these features, are too few for one of the measures."""
-    if {"fd", "rfd"} & set(names):
-        _require_covariance(len(real), real.shape[1], "real samples")
-        _require_covariance(count, real.shape[1], "samples")
-    if "kid" in names and min(count, len(real)) < 4:
-        raise UsageError(f"{min(count, len(real))} samples are too few for a kernel distance: it takes 4")
-    if set(names) - {"density", "coverage", "class_distance", "copying"}:
-        fidelity()
+def too_few(count: int, real: int, features: int, names: Iterable[str]) -> dict[str, str]:
+    """Which of the measures ``names`` so few pictures do not give.
+
+    Args:
+        count: How many samples there are.
+        real: How many real ones.
+        features: How many features each has.
+
+    Returns:
+        Measure -> why, as what follows "left out:".
+    """
+    fewest = min(count, real)
+    covariance = f"a Fréchet distance of {features:,} features takes {2 * features:,} samples and as many real ones"
+    why = {name: covariance for name in ("fd", "rfd") if fewest < 2 * features}
+    why |= {"kid": "a kernel distance takes 4 samples and as many real ones"} if fewest < 4 else {}
+    if fewest <= PRECISION_NEIGHBOURS:
+        least = PRECISION_NEIGHBOURS + 1
+        why |= dict.fromkeys(("precision", "recall"), f"they take {least} samples and as many real ones")
+    if real <= NEIGHBOURS:
+        why |= dict.fromkeys(("density", "coverage"), f"they take {NEIGHBOURS + 1} real ones")
+    here = f", and here are {count:,} samples and {real:,} real ones"
+    return {name: why[name] + here for name in names if name in why}
 
 
 def _require_covariance(count: int, features: int, what: str) -> None:

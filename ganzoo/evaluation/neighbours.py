@@ -29,6 +29,10 @@ def write_neighbours(path: Path, batches: Batches, features: Tensor, train: Stor
     count = min(SAMPLES, len(features))
     rows = nearest(features[:count], train_features, min(NEAREST, len(train)))[1]
     samples = batches(0, count).cpu()
+    channels = max(train.sample_shape[0], samples.shape[1])
     gap = torch.ones_like(samples[0])
-    pictures = [torch.stack([samples[i], gap, *train.batch(rows[i])[0].cpu()]) for i in range(count)]
+    pictures = [
+        torch.stack([picture.expand(channels, -1, -1) for picture in (samples[i], gap, *train.batch(rows[i])[0].cpu())])
+        for i in range(count)
+    ]
     write_grid(path, torch.cat(pictures), columns=rows.shape[1] + 2)

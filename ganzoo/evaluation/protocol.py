@@ -17,6 +17,8 @@ TOLD = ("versions",)
 """What a protocol tells and does not compare: scores of two releases agree unless one of them has a mistake."""
 TRAIN = ("train", "train_sha256")
 """What only some scores refer to: compared where both protocols have it."""
+LATER = ("pictures",)
+"""What protocols of earlier releases do not tell: compared where both have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class Protocol:
     Attributes:
         extractor: Whose features.
         extractor_sha256: Of its weights.
-        resize: What was done to pictures first.
+        pictures: Of which size, and whether in colour, both were when the extractor was given them.
+        resize: What the extractor then did to them first.
         data: The real samples' name, their split with it.
         data_sha256: Of the real samples, all of them.
         train, train_sha256: Likewise, of the training data that ``rfd`` and ``copying`` refer to; empty without those.
@@ -37,6 +40,7 @@ class Protocol:
 
     extractor: str
     extractor_sha256: str
+    pictures: str
     resize: str
     data: str
     data_sha256: str
@@ -64,6 +68,7 @@ def versions() -> dict[str, str]:
 def differences(a: Mapping[str, Json], b: Mapping[str, Json]) -> list[str]:
     """The fields in which two protocols, as plain data, differ."""
     same = (*TOLD, *(TRAIN if not (a.get("train") and b.get("train")) else ()))
+    same += tuple(key for key in LATER if not (a.get(key) and b.get(key)))
     return [key for key in {**a, **b} if key not in same and a.get(key) != b.get(key)]
 
 

@@ -22,7 +22,7 @@ class Scores:
             the extractor is a classifier; and where the training data is known, and is not what samples are
             compared with, ``fd_train``, the distance of as many training samples, ``rfd = fd / fd_train``, and ``copying``.
         protocol: What they were measured by.
-        held_out: Whether the samples that it was compared with are others than those it was trained on; None if that is not
+        held_out: Whether none of the samples that it was compared with is among those it was trained on; None if that is not
             known.
         notes: What could not be measured or kept, and why.
     """
@@ -34,7 +34,8 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"scores": dict(self.values), "protocol": self.protocol.to_json()}
+        held_out = {} if self.held_out is None else {"held_out": self.held_out}
+        return {"scores": dict(self.values), "protocol": self.protocol.to_json(), **held_out}
 
 
 def write_scores(folder: Path, scores: Scores) -> None:

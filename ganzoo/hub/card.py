@@ -228,14 +228,15 @@ def _table(row: Mapping[str, Any], config: ModelConfig) -> str:
     versions = protocol.get("versions")
     resize = protocol.get("resize")
     resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
+    pictures = f"{_cell(protocol['pictures'])}, " if protocol.get("pictures") else ""
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
     published = "fd" not in scores or protocol.get("extractor") == "inception"
     fid = "" if published else "A Fréchet distance by these features is no FID. "
     return (
         "\n".join(["| score | | |", "|---|---|---|", *lines])
-        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {resized}; extractor's SHA-256 "
+        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {pictures}{resized}; extractor's SHA-256 "
         f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
-        f"{_seen(protocol, config)}{_extractor(protocol)}{fid}Scores of another protocol cannot be compared with these."
+        f"{_seen(row, config)}{_extractor(protocol)}{fid}Scores of another protocol cannot be compared with these."
     )
 
 
@@ -245,11 +246,12 @@ def _extractor(protocol: Mapping[str, Json]) -> str:
     return f"{entry.name}: {entry.summary}. " if entry and entry.summary else ""
 
 
-def _seen(protocol: Mapping[str, Json], config: ModelConfig) -> str:
+def _seen(row: Mapping[str, Any], config: ModelConfig) -> str:
     """A warning, if a model was scored against what it was trained on."""
     trained_on = config.training.get("dataset")
-    same = isinstance(trained_on, dict) and trained_on.get("sha256") == protocol.get("data_sha256") is not None
-    return "**These are the very samples that it was trained on, not held-out ones.** " if same else ""
+    if isinstance(trained_on, dict) and trained_on.get("sha256") == row["protocol"].get("data_sha256") is not None:
+        return "**These are the very samples that it was trained on, not held-out ones.** "
+    return "**Some of these it was trained on: they are not held-out ones.** " if row.get("held_out") is False else ""
 
 
 def _protocol(protocol: Mapping[str, Json]) -> str:
@@ -281,7 +283,7 @@ def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
 
 def _left_out(scores: Sequence[Mapping[str, Any]], config: ModelConfig) -> str:
     """By the largest sample of held-out data, if there are several."""
-    held_out = [row for row in scores if is_score(row["scores"].get("recall")) and not _seen(row["protocol"], config)]
+    held_out = [row for row in scores if is_score(row["scores"].get("recall")) and not _seen(row, config)]
     row = max(held_out, key=lambda row: n if isinstance(n := row["protocol"].get("n_real"), int) else 0, default=None)
     if row is None or not 0 <= (recall := row["scores"]["recall"]) <= 1:
         return ""

@@ -13,7 +13,6 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.protocol import require_same
 from ganzoo.evaluation.scores import read_scores
-from ganzoo.model_folder import read_config
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
 
@@ -97,9 +96,13 @@ def test_scores_of_different_protocols_are_not_compared(run):
     require_same(a, {**a, "versions": {"torch": "9"}})
 
 
-def test_too_few_samples_are_refused(run):
-    with pytest.raises(UsageError, match="too few"):
-        evaluate(run.folder, samples=50)
+def test_of_too_few_pictures_for_a_distance_the_other_measures_are_had(run):
+    scores = evaluate(run.folder, samples=50)
+    assert {"kid", "precision", "recall", "density", "coverage"} <= scores.values.keys()
+    assert "fd" not in scores.values
+    assert "fd left out: a Fréchet distance of 96 features takes 192 samples" in scores.notes[0]
+    with pytest.raises(UsageError, match="none of fd can be had here: fd left out"):
+        evaluate(run.folder, samples=50, measures="fd")
 
 
 def test_what_a_model_folder_names_is_not_imported(run, tmp_path):
@@ -121,8 +124,11 @@ def test_what_a_model_folder_names_is_not_imported(run, tmp_path):
 
 def test_wrong_shapes_and_names(run, tmp_path):
     np.savez(tmp_path / "colour.npz", arr_0=np.zeros((300, 32, 32, 3), np.uint8))
-    with pytest.raises(UsageError, match="the samples are of 3x32x32"):
-        evaluate(tmp_path / "colour.npz", data="fashion-mnist-10k")
+    with pytest.raises(UsageError, match=r"fashion-mnist-cnn judges .*not 1x32x32"):
+        evaluate(tmp_path / "colour.npz", data="fashion-mnist-10k", extractor="fashion-mnist-cnn")
+    np.savez(tmp_path / "rows.npz", arr_0=np.zeros((300, 7), np.float32))
+    with pytest.raises(UsageError, match="holds no pictures"):
+        evaluate(tmp_path / "rows.npz", data="fashion-mnist-10k")
     with pytest.raises(UsageError, match="did you mean fashion-mnist-cnn"):
         evaluate(run.folder, extractor="fashion-mnst-cnn")
 
@@ -185,24 +191,32 @@ def test_a_folder_that_has_a_datasets_name_is_not_taken_for_it(tmp_path, monkeyp
     assert evaluate(run.folder, data="fashion-mnist-10k", samples=300, measures="kid").held_out is None, "who knows"
     # Whatever the folder says of its name, its hash says that it is not what is called so.
     config["training"]["data"] = "fashion-mnist-10k"
-    (run.folder / "model" / "config.json").write_text(json.dumps(config))
-    scores = evaluate(run.folder, data="./fashion-mnist-10k", samples=300, measures=("kid", "copying"))
+    alone = shutil.copytree(run.folder / "model", tmp_path / "alone")
+    (alone / "config.json").write_text(json.dumps(config))
+    scores = evaluate(alone, data="./fashion-mnist-10k", samples=300, measures=("kid", "copying"))
     assert "copying" not in scores.values
     assert "is not what it was trained on" in scores.notes[0]
 
 
-def test_training_data_that_is_not_needed_is_not_opened(run, monkeypatch):
-    from ganzoo.evaluation import evaluate as module
+def test_training_data_that_is_not_needed_is_not_opened(run, tmp_path, load_plugins, plugin_distribution):
+    module = """
+import ganzoo
 
-    opened = []
-    genuine = module.open_data
-    monkeypatch.setattr(module, "open_data", lambda name, **more: opened.append(name) or genuine(name, **more))
-    config = read_config(run.folder / "model")
-    monkeypatch.setattr(
-        module, "read_config", lambda folder: config.model_copy(update={"training": {"data": "fashion-mnist"}})
-    )
-    evaluate(run.folder, data="fashion-mnist-10k", samples=300, measures="kid")
-    assert opened == ["fashion-mnist-10k"]
+def absent(resolution=None, progress=None):
+    raise SystemExit("opened")
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("dataset", "absent", absent)
+"""
+    load_plugins(plugin_distribution("absent", entry_points={"absent": "absent"}, modules={"absent.py": module}))
+    folder = shutil.copytree(run.folder / "model", tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["training"]["data"] = "absent"
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "kid" in evaluate(folder, data="fashion-mnist-10k", samples=300, measures="kid").values
+    with pytest.raises(SystemExit, match="opened"):
+        evaluate(folder, data="fashion-mnist-10k", samples=300, measures=("kid", "copying"))
 
 
 def test_what_cannot_be_measured_is_told_and_what_cannot_be_written_costs_nothing(run, tmp_path):

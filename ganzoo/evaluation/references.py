@@ -1,0 +1,127 @@
+"""What samples are compared with: real pictures, and those that a model was trained on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ganzoo.data.store import Store
+from ganzoo.errors import DataError, UsageError
+from ganzoo.evaluation.pictures import count_shared, open_pictures
+from ganzoo.evaluation.subject import Subject
+from ganzoo.registry import Registry
+
+RELATIVE = ("copying", "rfd")
+"""The measures that refer to the training data."""
+
+
+@dataclass(frozen=True)
+class References:
+    """Real pictures, and what can be said by them.
+
+    Attributes:
+        real: What samples are compared with.
+        training: What the model was trained on, if that is needed and can be had.
+        held_out: Whether none of the real pictures was trained on; None if it is not known.
+        relative: Those of the measures :data:`RELATIVE` that are asked for and can be had.
+        notes: What cannot, and why.
+    """
+
+    real: Store
+    training: Store | None
+    held_out: bool | None
+    relative: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find_references(
+    registry: Registry,
+    drawn: Subject,
+    *,
+    data: str | None,
+    train: str | None,
+    measures: Collection[str],
+    neighbours: bool,
+) -> References:
+    """Open what samples are compared with.
+
+    Args:
+        registry: Where datasets are registered.
+        drawn: The samples.
+        data, train, measures: As for :func:`ganzoo.evaluate`.
+        neighbours: Whether the training data is asked for, whatever the measures are.
+
+    Raises:
+        UsageError, DataError: As for :func:`ganzoo.evaluate`.
+    """
+    wanted = [name for name in RELATIVE if name in measures]
+    only = bool(wanted) and len(wanted) == len(set(measures))
+    trained_on = train or drawn.trained_on
+    name = data or _default(registry, drawn, trained_on)
+    real, notes = open_pictures(registry, name, drawn.shape), []
+    training, why = None, "nothing says what this model was trained on"
+    if trained_on and (wanted or neighbours or trained_on == name):
+        try:
+            training = real if trained_on == name else open_pictures(registry, trained_on, drawn.shape)
+        except DataError as error:
+            if train or neighbours or only:
+                raise
+            why = f"what it was trained on cannot be had: {error.message}"
+        if training and not train and drawn.trained_sha256 not in ("", training.describe()["sha256"]):
+            training, why = None, f"what is called {trained_on} here is not what it was trained on, or has changed since"
+            notes += [why] if trained_on == name and not wanted else []
+    if neighbours and training is None:
+        raise UsageError(f"{why}, to find neighbours in", hint="name it: --train DATA")
+    held_out, shared = _held_out(drawn, real, training)
+    if 0 < shared < len(real):
+        notes.append(f"{shared:,} of the {len(real):,} pictures of {name} are among those that it was trained on")
+    # Samples that were trained on say nothing of copying, and have no distance to themselves.
+    if wanted and not held_out:
+        if only:
+            raise UsageError(
+                f"{' and '.join(wanted)} need real samples that the model was not trained on, and those that it was",
+                hint="name both: --data HELD-OUT --train DATA",
+            )
+        if training is None:
+            notes.append(left_out(wanted, f"{why}; --train DATA names it"))
+        wanted = []
+    if "rfd" in wanted and training and len(training) < drawn.count:
+        notes.append(f"rfd left out: there are {len(training):,} training samples; --samples {len(training)} has it")
+        wanted.remove("rfd")
+    return References(real, training, held_out, tuple(wanted), tuple(notes))
+
+
+def left_out(names: Sequence[str], why: str) -> str:
+    """A line that says that measures are left out, and why."""
+    return f"{', '.join(names[:-1])}{' and ' if len(names) > 1 else ''}{names[-1]} left out: {why}"
+
+
+def _default(registry: Registry, drawn: Subject, trained_on: str) -> str:
+    """The name of the real pictures, where nobody names them: those held out from what was trained on, or those themselves.
+
+    Raises:
+        UsageError: There are none.
+    """
+    if trained_on:
+        entry = registry.find("dataset", trained_on)
+        return entry.held_out if entry and entry.held_out else trained_on
+    if drawn.named:
+        raise UsageError(
+            f"this model was trained on {drawn.named!r}, which is not here, or is nothing that is opened unasked",
+            hint=f"say so, or name other real pictures: --data {shlex.quote(drawn.named)}",
+        )
+    raise UsageError("nothing says what the samples should be like", hint="name real ones: --data DATA")
+
+
+def _held_out(drawn: Subject, real: Store, training: Store | None) -> tuple[bool | None, int]:
+    """Whether none of the real samples was trained on, whatever both are called, and how many were.
+
+    None: it is not known, for hashes that differ may be of the same pictures, with labels and without.
+    """
+    if training is real or drawn.trained_sha256 == real.describe()["sha256"]:
+        return False, len(real)
+    if training is None:
+        return None, 0
+    shared = count_shared(real, training)
+    return not shared, shared

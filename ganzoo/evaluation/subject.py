@@ -1,0 +1,134 @@
+"""What is scored: the samples that a model draws, or pictures that somebody has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganzoo.data import names_reader
+from ganzoo.data.order import Order
+from ganzoo.errors import ModelError, UsageError
+from ganzoo.evaluation.features import Batches
+from ganzoo.evaluation.pictures import open_pictures
+from ganzoo.files import user_path
+from ganzoo.hub.find import find, unless_it_fails
+from ganzoo.hub.shipped import shipped_models
+from ganzoo.interfaces import Generator
+from ganzoo.model_folder import CONFIG, ModelConfig, read_config, read_json
+from ganzoo.pretrained import load
+from ganzoo.registry import REFERENCE, Registry
+from ganzoo.sampling import can_be_drawn
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Samples to be scored.
+
+    Attributes:
+        shape: Of one, ``(C, H, W)``.
+        count: How many there are.
+        batches: Them.
+        trained_on: What the model was trained on, if that may be opened: a registered dataset, or a folder or file that the
+            user's own run names. Empty if it is not known.
+        trained_sha256: Its hash; empty if it is not known.
+        named: What the user's own run names as its data, whether it may be opened or not.
+        folder: The model folder that scores are written to, if it is the user's own.
+    """
+
+    shape: tuple[int, ...]
+    count: int
+    batches: Batches
+    trained_on: str = ""
+    trained_sha256: str = ""
+    named: str = ""
+    folder: Path | None = None
+
+
+def find_subject(
+    source: str | Path | Generator, registry: Registry, *, samples: int, seed: int, device: str | torch.device
+) -> Subject:
+    """What a name means that is to be scored.
+
+    Args:
+        source: Whatever :func:`ganzoo.load` takes or returns, or pictures in any form that ``--data`` takes.
+        registry: Where datasets are registered.
+        samples: How many to draw, or to take of those that there are.
+        seed: Of the first one, or of the choice.
+        device: Where a model that is loaded computes.
+
+    Raises:
+        UsageError: It makes no pictures, or is a name that is nothing.
+        DataError, ModelError, HubError: It cannot be read.
+    """
+    if isinstance(source, Generator):
+        config = getattr(source, "config", None)
+        return _drawn(source, config if isinstance(config, ModelConfig) else None, registry, samples, seed)
+    if _names_pictures(source, registry):
+        store = open_pictures(registry, str(source))
+        # A file may be sorted, by class for example.
+        rows = Order(len(store), seed).indices(0, samples) if samples < len(store) else torch.arange(len(store))
+        return Subject(store.sample_shape, len(rows), lambda start, stop: store.batch(rows[start:stop])[0])
+    with unless_it_fails(source):
+        found = find(source)
+        config = read_config(found.folder)
+        generator = load(found.folder, device=device)
+    if not can_be_drawn(config.sample_shape, config.value_range):
+        raise UsageError(f"the samples of {str(source)!r} are no pictures, and only pictures can be scored")
+    return _drawn(generator, config, registry, samples, seed, folder=found.folder if found.own else None)
+
+
+def _drawn(
+    generator: Generator,
+    config: ModelConfig | None,
+    registry: Registry,
+    samples: int,
+    seed: int,
+    *,
+    folder: Path | None = None,
+) -> Subject:
+    training = config.training if config else {}
+    named, dataset = training.get("data"), training.get("dataset")
+    sha256 = dataset.get("sha256") if isinstance(dataset, dict) else None
+    # A name in a model folder is a stranger's word: it is looked up, and never imported or opened.
+    known = named if isinstance(named, str) and registry.find("dataset", named) else ""
+    own = _named_by_run(folder) if folder else ""
+    return Subject(
+        generator.sample_shape,
+        samples,
+        lambda start, stop: generator.sample(range(seed + start, seed + stop)),
+        trained_on=own if own and (registry.find("dataset", own) or _lies_here(own)) else known,
+        trained_sha256=sha256 if isinstance(sha256, str) else "",
+        named=own,
+        folder=folder,
+    )
+
+
+def _named_by_run(folder: Path) -> str:
+    """What the run that a model folder lies in was trained on, as it was typed; empty if it lies in none."""
+    try:
+        run = read_json(folder.parent / CONFIG) if folder.name == "model" else None
+    except ModelError:
+        return ""
+    data = run.get("data") if isinstance(run, dict) else None
+    return data if isinstance(data, str) else ""
+
+
+def _lies_here(data: str) -> bool:
+    """Whether it is a folder or a file. Even a run's folder may be a stranger's: nothing is imported or downloaded for it."""
+    if names_reader(data) or REFERENCE.fullmatch(data):
+        return False
+    path = user_path(data.partition("?")[0])
+    return path.is_dir() or path.is_file()
+
+
+def _names_pictures(source: str | Path, registry: Registry) -> bool:
+    """Whether it is pictures that are meant, and not a model."""
+    text = str(source)
+    if isinstance(source, str) and text in shipped_models():
+        return False
+    path = user_path(text.partition("?")[0])
+    if path.is_dir():
+        return not any((path / name).is_file() for name in (CONFIG, f"model/{CONFIG}", "metrics.jsonl"))
+    return path.is_file() or (isinstance(source, str) and (registry.find("dataset", text) is not None or names_reader(text)))
