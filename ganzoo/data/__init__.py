@@ -5,12 +5,12 @@ Nothing here imports torch before data is opened, so that ``ganzoo train --help`
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ganzoo.data.spec import Options, exists, home, parse, require_known
 from ganzoo.errors import DataError, GanzooError, PluginError, UnknownNameError, UsageError
 from ganzoo.registry import REFERENCE, Registry
 
@@ -72,20 +72,20 @@ def open_data(
         raise UsageError(f"resolution must be a whole number from 1 to {MAX_RESOLUTION}, got {resolution!r}")
     if not spec.strip():
         raise UsageError("--data is empty", hint=_FORMS_HINT)
-    path = Path(spec)
-    with contextlib.suppress(RuntimeError):  # ~nobody is no home
-        path = path.expanduser()
-    if _is_dataset(registry, spec) or (REFERENCE.fullmatch(spec) and not path.exists()):
-        return _call(registry, spec, resolution, progress)
-    if path.exists():
-        return _open_path(path, resolution, progress)
-    if _READER.match(spec):
+    name, options = parse(spec)
+    path = home(name)
+    if _is_dataset(registry, name) or (REFERENCE.fullmatch(name) and not exists(path)):
+        require_known(options, (), f"the dataset {name}")
+        return _call(registry, name, resolution, progress)
+    if exists(path):
+        return _open_path(path, resolution, progress, options)
+    if _READER.match(name):
         from ganzoo.data.readers import open_reader
 
         return open_reader(spec, resolution=resolution, progress=progress)
-    if "/" in spec or "\\" in spec or path.suffix:
-        raise DataError(f"no such file or folder: {spec}", hint=_FORMS_HINT)
-    raise UnknownNameError("dataset", spec, registry.names("dataset"), hint=_FORMS_HINT)
+    if "/" in name or "\\" in name or path.suffix:
+        raise DataError(f"no such file or folder: {name}", hint=_FORMS_HINT)
+    raise UnknownNameError("dataset", name, registry.names("dataset"), hint=_FORMS_HINT)
 
 
 def _is_dataset(registry: Registry, spec: str) -> bool:
@@ -112,17 +112,18 @@ def _call(registry: Registry, spec: str, resolution: int | None, progress: Progr
     return store
 
 
-def _open_path(path: Path, resolution: int | None, progress: Progress | None) -> Store:
+def _open_path(path: Path, resolution: int | None, progress: Progress | None, options: Options) -> Store:
     suffix = path.suffix.lower()
     if not path.is_dir() and not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder", hint=_FORMS_HINT)
     if path.is_dir() or suffix == ".zip":
         from ganzoo.data.pictures import open_folder, open_zip
 
-        return (open_folder if path.is_dir() else open_zip)(path, resolution=resolution, progress=progress)
+        opener = open_folder if path.is_dir() else open_zip
+        return opener(path, resolution=resolution, progress=progress, options=options)
     if suffix in (".npy", ".npz") or _IDX.search(path.name):
         from ganzoo.data.arrays import open_idx, open_npy, open_npz
 
-        opener = {".npy": open_npy, ".npz": open_npz}.get(suffix, open_idx)
-        return opener(path, resolution=resolution, progress=progress)
+        read = {".npy": open_npy, ".npz": open_npz}.get(suffix, open_idx)
+        return read(path, resolution=resolution, progress=progress, options=options)
     raise DataError(f"{path} is no kind of data that ganzoo reads", hint=_FORMS_HINT)
