@@ -27,18 +27,30 @@ FORMS = """\
 --data takes any of:
 
   fashion-mnist-10k        a registered dataset; all of them: ganzoo list --kind datasets
-  ./photos                 a folder of pictures of any sizes and modes, sub-folders too; if each picture lies in one
-                           of two or more sub-folders, these are its classes
+  ./photos                 a folder of pictures of any sizes and modes, sub-folders too; if the pictures lie in two or
+                           more sub-folders, these are the classes, except those of StyleGAN's tools, whose labels are
+                           in a dataset.json; of sub-folders called train, val and test, train is taken
   photos.zip               the same, in a zip, which is not unpacked
   t10k-images-idx3-ubyte   IDX as MNIST uses it, .gz or not; labels are taken from the *-labels-idx1-ubyte beside it
-  samples.npz              NPZ: arr_0, images, samples, x or the only array; labels: labels, y or arr_1
-  samples.npy              NPY. uint8 arrays (N, H, W), (N, H, W, 1|3|4) and (N, 1|3, H, W) are pictures; all other
-                           numbers are samples as they stand
+  samples.npz              NPZ: arr_0, images, samples, x, data, train_images, x_train or the only array, and the labels
+                           of that name: labels, y, target, arr_1, train_labels, y_train
+  samples.npy              NPY. Arrays (N, H, W), (N, H, W, 1|3|4) and (N, 1|3|4, H, W) are pictures if their values can
+                           be nothing else: bytes, masks, uint16, and with four dimensions whole numbers up to 65535 and
+                           decimal ones from 0 to 1 or -1 to 1. All other numbers are samples as they stand
   torch/cifar10            a dataset that timm reads: torch/, hfds/, hfids/, wds/, tfds/. Options follow as in a link:
                            'torch/cifar10?split=test', 'torch/image_folder?root=/data/faces',
                            'hfds/user/name?split=validation&input_key=img&target_key=fine_label'
                            wds/ and hfids/ stream if they are larger than the memory, or with '&stream=true'; wds/
                            takes a class (.cls, a number) beside each picture
+
+Files and folders take options in the same way:
+  'a.npz?images=KEY&labels=KEY'    which arrays are meant; labels=none leaves labels out, of a folder too
+  'a.npy?range=0,1'                these numbers are pictures, of which 0 is black and 1 is white; for pictures of more
+                                   than 8 bits in a folder too, whose white is else the least of 255, 1023, 4095, 16383
+                                   and 65535 that none is above
+  './photos?split=val'             the sub-folder val, or all; labels=folders: leave out what is in no class folder
+
+A run begins with a line that says what the data was understood to be, and what was left out.
 
 Pictures are cut to their central square. --resolution sets its side; without it pictures keep their size if all are
 square, alike and at most 256 wide (arrays keep theirs always), and become 64 wide if not.

@@ -83,6 +83,11 @@ def has_more_frames(image: Image.Image) -> bool:
     return False
 
 
+def loses_bits(image: Image.Image) -> bool:
+    """Whether it is a colour picture of 16 bits, of which Pillow gives the upper 8."""
+    return not is_deep(image) and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
 def is_deep(image: Image.Image) -> bool:
     """Whether its values are numbers of more than 8 bits, whose white has to be found out."""
     return image.mode in _DEEP_MODES or image.mode == "F"

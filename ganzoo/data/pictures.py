@@ -26,6 +26,7 @@ from ganzoo.data.decoding import (
     in_threads,
     is_deep,
     is_grey,
+    loses_bits,
     natural_resolution,
     open_picture,
     read_bounded,
@@ -184,25 +185,27 @@ class _Survey:
     sizes: Counter[tuple[int, int]]
     deep: list[str]
     moving: int
+    coarse: int
     channels: int
 
 
 def _survey(source: _Source, names: Sequence[str]) -> _Survey:
-    def look(index: int) -> tuple[tuple[int, int], bool, bool, bool]:
+    def look(index: int) -> tuple[tuple[int, int], bool, bool, bool, bool]:
         with source.open(names[index]) as stream, open_picture(stream) as image:
-            return image.size, is_grey(image), is_deep(image), has_more_frames(image)
+            return image.size, is_grey(image), is_deep(image), has_more_frames(image), loses_bits(image)
 
-    found = _Survey([], {}, Counter(), [], 0, 1)
+    found = _Survey([], {}, Counter(), [], 0, 0, 1)
     for name, seen in zip(names, in_threads(look, len(names)), strict=True):
         if isinstance(seen, Failure):
             found.skipped[name] = seen.reason
             continue
-        size, grey, deep, moves = seen
+        size, grey, deep, moves, coarse = seen
         found.readable.append(name)
         found.sizes[size] += 1
         found.channels = found.channels if grey else 3
         found.deep += [name] if deep else []
         found.moving += moves
+        found.coarse += coarse
     return found
 
 
@@ -296,6 +299,8 @@ def _notes(survey: _Survey, others: Sequence[LeftOut], span: tuple[float, float]
     if survey.deep:
         some = f"{len(survey.deep):,} pictures have" if len(survey.deep) > 1 else "1 picture has"
         notes.append(f"{some} more than 8 bits: {span[0]:g} is black and {span[1]:,g} is white ('?range=LOW,HIGH' says else)")
+    if survey.coarse:
+        notes.append(f"of {survey.coarse:,} colour pictures of 16 bits the upper 8 are read: if they look black, convert them")
     if survey.moving:
         some = f"{survey.moving:,} animations or files" if survey.moving > 1 else "1 animation or file"
         notes.append(f"{some} of several pages give{'s' * (survey.moving == 1)} the first")

@@ -1,5 +1,7 @@
 import io
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -90,6 +92,17 @@ def test_fewer_bits_in_a_file_of_more_are_no_black_pictures(tmp_path, peak, whit
     store = open_folder(tmp_path)
     assert np.allclose(store.samples[0, 0], values * (255 / white), atol=0.51)
     assert f"2 pictures have more than 8 bits: 0 is black and {white:,} is white" in store.understood()
+
+
+def test_colour_of_sixteen_bits_is_said_to_be_cut(paint, tmp_path):
+    paint("a.png")
+    rows = b"".join(b"\0" + bytes(4 * 6) for _ in range(4))  # which Pillow reads and does not write
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    content = b"".join(struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    store = open_folder(tmp_path)
+    assert len(store) == 2
+    assert "of 1 colour pictures of 16 bits the upper 8 are read" in store.understood()
 
 
 def test_one_bright_picture_among_many_dark_ones_is_not_cut(tmp_path):
