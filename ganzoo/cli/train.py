@@ -182,12 +182,9 @@ def train(
         prepared = prepare(config, device=device, out=folder, log=trackers, scoring=scoring, watcher=watcher)
         if score_every is None and scoring is None and is_long(config.budget):
             prepared = scored_by_itself(prepared)
-        if prepared.processes.is_main:
-            for skipped in prepared.store.skipped:
-                out.say(f"skipped {skipped}")
-            if dry_run:
-                out.json(prepared.describe())
         if dry_run:
+            if prepared.processes.is_main:
+                out.json(prepared.describe())
             return
         run = execute(prepared, fresh=fresh, watcher=watcher)
     if not prepared.processes.is_main:
@@ -247,6 +244,7 @@ def shown_often(prepared: Prepared, run: Run) -> str | None:
     if times < OFTEN:
         return None
     said = f"each of the {len(store):,} samples was shown {times:,} times: of so few, a model may make copies"
+    said += " (evaluate --measures copying --data OTHERS measures it, where OTHERS are samples that it was not trained on)"
     from ganzoo.evaluation.find import default_extractor
     from ganzoo.sampling import can_be_drawn
 

@@ -5,12 +5,12 @@ Nothing here imports torch before data is opened, so that ``ganzoo train --help`
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ganzoo.data.spec import Options, exists, home, parse, require_known
 from ganzoo.errors import DataError, GanzooError, PluginError, UnknownNameError, UsageError
 from ganzoo.registry import REFERENCE, Registry
 
@@ -27,18 +27,30 @@ FORMS = """\
 --data takes any of:
 
   fashion-mnist-10k        a registered dataset; all of them: ganzoo list --kind datasets
-  ./photos                 a folder of pictures of any sizes and modes, sub-folders too; if each picture lies in one
-                           of two or more sub-folders, these are its classes
+  ./photos                 a folder of pictures of any sizes and modes, sub-folders too; if the pictures lie in two or
+                           more sub-folders, these are the classes, except those of StyleGAN's tools, whose labels are
+                           in a dataset.json; of sub-folders called train, val and test, train is taken
   photos.zip               the same, in a zip, which is not unpacked
   t10k-images-idx3-ubyte   IDX as MNIST uses it, .gz or not; labels are taken from the *-labels-idx1-ubyte beside it
-  samples.npz              NPZ: arr_0, images, samples, x or the only array; labels: labels, y or arr_1
-  samples.npy              NPY. uint8 arrays (N, H, W), (N, H, W, 1|3|4) and (N, 1|3, H, W) are pictures; all other
-                           numbers are samples as they stand
+  samples.npz              NPZ: arr_0, images, samples, x, data, train_images, x_train or the only array, and the labels
+                           of that name: labels, y, target, arr_1, train_labels, y_train
+  samples.npy              NPY. Arrays (N, H, W), (N, H, W, 1|3|4) and (N, 1|3|4, H, W) are pictures if their values can
+                           be nothing else: bytes, masks, uint16, and with four dimensions whole numbers up to 65535 and
+                           decimal ones from 0 to 1 or -1 to 1. All other numbers are samples as they stand
   torch/cifar10            a dataset that timm reads: torch/, hfds/, hfids/, wds/, tfds/. Options follow as in a link:
                            'torch/cifar10?split=test', 'torch/image_folder?root=/data/faces',
                            'hfds/user/name?split=validation&input_key=img&target_key=fine_label'
                            wds/ and hfids/ stream if they are larger than the memory, or with '&stream=true'; wds/
                            takes a class (.cls, a number) beside each picture
+
+Files and folders take options in the same way:
+  'a.npz?images=KEY&labels=KEY'    which arrays are meant; labels=none leaves labels out, of a folder too
+  'a.npy?range=0,1'                these numbers are pictures, of which 0 is black and 1 is white; for pictures of more
+                                   than 8 bits in a folder too, whose white is else the least of 255, 1023, 4095, 16383
+                                   and 65535 that none is above
+  './photos?split=val'             the sub-folder val, or all; labels=folders: leave out what is in no class folder
+
+A run begins with a line that says what the data was understood to be, and what was left out.
 
 Pictures are cut to their central square. --resolution sets its side; without it pictures keep their size if all are
 square, alike and at most 256 wide (arrays keep theirs always), and become 64 wide if not.
@@ -72,20 +84,20 @@ def open_data(
         raise UsageError(f"resolution must be a whole number from 1 to {MAX_RESOLUTION}, got {resolution!r}")
     if not spec.strip():
         raise UsageError("--data is empty", hint=_FORMS_HINT)
-    path = Path(spec)
-    with contextlib.suppress(RuntimeError):  # ~nobody is no home
-        path = path.expanduser()
-    if _is_dataset(registry, spec) or (REFERENCE.fullmatch(spec) and not path.exists()):
-        return _call(registry, spec, resolution, progress)
-    if path.exists():
-        return _open_path(path, resolution, progress)
-    if _READER.match(spec):
+    name, options = parse(spec)
+    path = home(name)
+    if _is_dataset(registry, name) or (REFERENCE.fullmatch(name) and not exists(path)):
+        require_known(options, (), f"the dataset {name}")
+        return _call(registry, name, resolution, progress)
+    if exists(path):
+        return _open_path(path, resolution, progress, options)
+    if _READER.match(name):
         from ganzoo.data.readers import open_reader
 
         return open_reader(spec, resolution=resolution, progress=progress)
-    if "/" in spec or "\\" in spec or path.suffix:
-        raise DataError(f"no such file or folder: {spec}", hint=_FORMS_HINT)
-    raise UnknownNameError("dataset", spec, registry.names("dataset"), hint=_FORMS_HINT)
+    if "/" in name or "\\" in name or path.suffix:
+        raise DataError(f"no such file or folder: {name}", hint=_FORMS_HINT)
+    raise UnknownNameError("dataset", name, registry.names("dataset"), hint=_FORMS_HINT)
 
 
 def names_reader(spec: str) -> bool:
@@ -117,17 +129,18 @@ def _call(registry: Registry, spec: str, resolution: int | None, progress: Progr
     return store
 
 
-def _open_path(path: Path, resolution: int | None, progress: Progress | None) -> Store:
+def _open_path(path: Path, resolution: int | None, progress: Progress | None, options: Options) -> Store:
     suffix = path.suffix.lower()
     if not path.is_dir() and not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder", hint=_FORMS_HINT)
     if path.is_dir() or suffix == ".zip":
         from ganzoo.data.pictures import open_folder, open_zip
 
-        return (open_folder if path.is_dir() else open_zip)(path, resolution=resolution, progress=progress)
+        opener = open_folder if path.is_dir() else open_zip
+        return opener(path, resolution=resolution, progress=progress, options=options)
     if suffix in (".npy", ".npz") or _IDX.search(path.name):
         from ganzoo.data.arrays import open_idx, open_npy, open_npz
 
-        opener = {".npy": open_npy, ".npz": open_npz}.get(suffix, open_idx)
-        return opener(path, resolution=resolution, progress=progress)
+        read = {".npy": open_npy, ".npz": open_npz}.get(suffix, open_idx)
+        return read(path, resolution=resolution, progress=progress, options=options)
     raise DataError(f"{path} is no kind of data that ganzoo reads", hint=_FORMS_HINT)

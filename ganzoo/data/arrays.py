@@ -18,26 +18,29 @@ from typing import IO, Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from ganzoo.data import Progress, memory
-from ganzoo.data.decoding import Failure, in_threads, square
+from ganzoo.data.labels import classes_of
+from ganzoo.data.reading import SHOWN_NAMES, LeftOut, Reading, alike_but_for_case
+from ganzoo.data.spec import Options, parse_range, require_known
 from ganzoo.data.store import Store, slug
+from ganzoo.data.values import Array, guess_span, numbers, rows_of_pixels, squares
 from ganzoo.errors import DataError, GanzooError, UsageError
 
-Array = NDArray[Any]
+SAMPLE_KEYS = ("arr_0", "images", "samples", "x", "data", "train_images", "x_train", "train_x")
+LABEL_KEYS = ("labels", "y", "arr_1", "label", "targets", "target")
 
-SAMPLE_KEYS = ("arr_0", "images", "samples", "x")
-LABEL_KEYS = ("labels", "y", "arr_1")
+NO_OPTIONS: Options = {}
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DEFLATE_RATIO = 1032
 """How much shorter than its content a deflate stream can be (zlib's technical notes)."""
 
 
-def open_idx(path: Path, *, resolution: int | None = None, progress: Progress | None = None) -> Store:
+def open_idx(
+    path: Path, *, resolution: int | None = None, progress: Progress | None = None, options: Options = NO_OPTIONS
+) -> Store:
     """The samples of an IDX file, gzipped or not, with the labels of the file beside it.
 
     The labels of ``…-images-idx3-ubyte`` are in ``…-labels-idx1-ubyte`` or ``….gz``, if there is one.
@@ -46,34 +49,52 @@ def open_idx(path: Path, *, resolution: int | None = None, progress: Progress | 
         path: The file.
         resolution: Side of the square pictures; None: their own shorter side. Only for pictures.
         progress: Told how far resizing is.
+        options: ``range=LOW,HIGH`` makes numbers pictures whose black and white have these values; ``labels=none`` leaves
+            the labels out.
 
     Returns:
-        uint8 pictures of a uint8 array ``(N, H, W)``, ``(N, H, W, 1|3|4)`` or ``(N, 1|3, H, W)``, cut to their central
-        square and, with 4 channels, put on white; float32 samples of any other numbers.
+        uint8 pictures, the central square of each, on white where they have a fourth channel, where the shape is that of
+        pictures, ``(N, H, W)``, ``(N, H, W, 1|3|4)`` or ``(N, 1|3|4, H, W)``, and the values can only be those of pictures
+        (see :func:`~ganzoo.data.values.guess_span`); float32 samples of any other numbers. Labels that are none are left
+        out, and ``reading`` says so.
 
     Raises:
-        DataError: A damaged file, labels that do not fit, or more than the memory holds.
-        UsageError: A resolution for samples that are not pictures.
+        DataError: A damaged file, or more than the memory holds.
+        UsageError: An option that there is not; a resolution for samples that are not pictures.
     """
+    require_known(options, ("labels", "range"), "an IDX file")
+    if options.get("labels", "none") != "none":
+        raise UsageError(f"labels={options['labels']}: for an IDX file it is none, and else the labels beside it are taken")
     samples = _read_idx(path)
     beside = re.sub(r"images([-.])idx3", r"labels\1idx1", path.name).removesuffix(".gz")
     candidates = [] if beside == path.name.removesuffix(".gz") else [path.with_name(beside), path.with_name(beside + ".gz")]
-    labels = next((_read_idx(found) for found in candidates if found.is_file()), None)
-    return _store(path, path.name.removesuffix(".gz"), samples, labels, resolution, progress)
+    found = None if "labels" in options else next((found for found in candidates if found.is_file()), None)
+    labels = _Labels(found.name, _read_idx(found)) if found else None
+    return _store(path, path.name.removesuffix(".gz"), samples, labels, resolution, progress, options)
 
 
-def open_npy(path: Path, *, resolution: int | None = None, progress: Progress | None = None) -> Store:
-    """The samples of an NPY file; arguments, result and errors are those of :func:`open_idx`."""
-    with _reading(path), path.open("rb") as stream:
-        samples = _read_npy(stream, path.stat().st_size)
-    return _store(path, path.stem, samples, None, resolution, progress)
+def open_npy(
+    path: Path, *, resolution: int | None = None, progress: Progress | None = None, options: Options = NO_OPTIONS
+) -> Store:
+    """The samples of an NPY file, of which no more is in memory than what they become.
 
-
-def open_npz(path: Path, *, resolution: int | None = None, progress: Progress | None = None) -> Store:
-    """The samples of an NPZ file: ``arr_0``, ``images``, ``samples``, ``x`` or the only array.
-
-    Labels: ``labels``, ``y`` or ``arr_1``. Otherwise as :func:`open_idx`.
+    Options: ``range``. Otherwise as :func:`open_idx`.
     """
+    require_known(options, ("range",), "an NPY file")
+    with _reading(path), path.open("rb") as stream:
+        samples = _map_npy(path, stream)
+    return _store(path, path.stem, samples, None, resolution, progress, options)
+
+
+def open_npz(
+    path: Path, *, resolution: int | None = None, progress: Progress | None = None, options: Options = NO_OPTIONS
+) -> Store:
+    """The samples of an NPZ file: the first of SAMPLE_KEYS that it has, or the only array; labels: of LABEL_KEYS.
+
+    Options: ``images=KEY`` and ``labels=KEY`` name the arrays, ``labels=none`` leaves them out; ``range``. Otherwise as
+    :func:`open_idx`, except that labels that were named and are none raise UsageError.
+    """
+    require_known(options, ("images", "labels", "range"), "an NPZ file")
     with _reading(path), zipfile.ZipFile(path) as archive:
         members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
 
@@ -82,15 +103,40 @@ def open_npz(path: Path, *, resolution: int | None = None, progress: Progress | 
             if entry.file_size > _MAX_DEFLATE_RATIO * (entry.compress_size + 1):
                 raise ValueError(f"{key} claims {entry.file_size:,} bytes in {entry.compress_size:,}")
             with archive.open(entry) as stream:
-                return _read_npy(stream, entry.file_size)
+                return _read_npy(stream, entry.file_size, text=key != images)
 
-        key = next((k for k in SAMPLE_KEYS if k in members), next(iter(members)) if len(members) == 1 else None)
-        if key is None:
-            has = ", ".join(sorted(members)[:8]) or "nothing"
-            raise DataError(f"{path} has {has}", hint=f"name the array with the samples {' or '.join(SAMPLE_KEYS)}")
-        labels = next((read(k) for k in LABEL_KEYS if k in members and k != key), None)
-        samples = read(key)
-    return _store(path, path.stem, samples, labels, resolution, progress)
+        images, labelled = _keys(path, list(members), options)
+        labels = _Labels(labelled, read(labelled), "labels" in options) if labelled else None
+        samples = read(images)
+    others = sorted(members.keys() - {images, labelled})
+    left_out = (LeftOut(len(others), "other arrays" if len(others) > 1 else "other array", tuple(others[:SHOWN_NAMES])),)
+    return _store(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
+
+
+def _keys(path: Path, members: list[str], options: Options) -> tuple[str, str | None]:
+    """The names of the arrays with the samples and with their labels."""
+    has = f"{path} has {', '.join(sorted(members)[:8]) or 'nothing'}"
+    for what in ("images", "labels"):
+        if what in options and options[what] not in members and (what, options[what]) != ("labels", "none"):
+            raise UsageError(f"{what}={options[what]}: {has}")
+    by_fold = {key.lower(): key for key in reversed(members)}
+    images = options.get("images") or next((by_fold[k] for k in SAMPLE_KEYS if k in by_fold), None)
+    if images is None and len(members) == 1:
+        images = members[0]
+    if images is None:
+        raise DataError(has, hint=f"say which array has the samples: --data '{path}?images={min(members, default='NAME')}'")
+    if "labels" in options:
+        return images, None if options["labels"] == "none" else options["labels"]
+    # train_images has train_labels, and x_test has y_test.
+    own = (re.sub("images|data|samples", "labels", images.lower()), images.lower().replace("x", "y"))
+    return images, next((by_fold[k] for k in (*own, *LABEL_KEYS) if k in by_fold and by_fold[k] != images), None)
+
+
+class _Labels:
+    """An array of labels, its name, and whether it was asked for by name."""
+
+    def __init__(self, name: str, values: Array, asked: bool = False) -> None:
+        self.name, self.values, self.asked = name, values, asked
 
 
 @contextmanager
@@ -124,24 +170,46 @@ def _unzipped(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path)) if _is_gzip(path) else path.open("rb")
 
 
-def _read_npy(stream: IO[bytes], size: int) -> Array:
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"NPY version {version}, expected 1.0 or 2.0")
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, column_major, dtype = header(stream)
-    if dtype.kind not in "buif":
+    return shape, column_major, dtype
+
+
+def _read_npy(stream: IO[bytes], size: int, *, text: bool = False) -> Array:
+    """The array in an NPY file of ``size`` bytes: of numbers, or with ``text`` of text."""
+    shape, column_major, dtype = _npy_header(stream)
+    if dtype.kind not in ("buifSU" if text else "buif"):
+        if text:  # labels, which nobody may want
+            return np.empty(0, dtype)
         raise ValueError(f"an array of {dtype}, expected numbers")
     array = _fill(stream, shape[::-1] if column_major else shape, dtype, size)
     return array.T if column_major else array
 
 
+def _map_npy(path: Path, stream: IO[bytes]) -> Array:
+    """The array in an NPY file, which is read as it is looked at."""
+    shape, column_major, dtype = _npy_header(stream)
+    if dtype.kind not in "buif":
+        raise ValueError(f"an array of {dtype}, expected numbers")
+    start, size = stream.tell(), path.stat().st_size
+    _require_held(shape, dtype, size - start)
+    return np.memmap(path, dtype, "r", start, shape, "F" if column_major else "C")
+
+
+def _require_held(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> None:
+    if math.prod(shape) * dtype.itemsize > size or 0 in shape or min(shape, default=0) < 0:
+        raise ValueError(f"its header claims an array of shape {shape}, which the file does not hold")
+
+
 def _fill(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> Array:
     """The array of that shape at the head of ``stream``, which holds ``size`` bytes at the most."""
-    claimed = math.prod(shape) * dtype.itemsize
-    if claimed > size or 0 in shape or min(shape, default=0) < 0:
-        raise ValueError(f"its header claims an array of shape {shape}, which the file does not hold")
-    memory.require(claimed, f"an array of shape {shape}")
+    _require_held(shape, dtype, size)
+    hint = "save it as .npy, which is not read at once, and say --resolution"
+    memory.require(math.prod(shape) * dtype.itemsize, f"an array of shape {shape}", hint=hint)
     array = np.empty(math.prod(shape), dtype)
     rest = array.view(np.uint8).data
     while rest:
@@ -160,56 +228,39 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
 
 
 def _store(
-    path: Path, name: str, samples: Array, labels: Array | None, resolution: int | None, progress: Progress | None
+    path: Path,
+    name: str,
+    samples: Array,
+    labels: _Labels | None,
+    resolution: int | None,
+    progress: Progress | None,
+    options: Options,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Store:
-    if samples.dtype == np.uint8 and (pictures := _rows_of_pixels(samples)) is not None:
-        ready = _squares(path, pictures, resolution, progress)
+    span = parse_range(options) or guess_span(samples)
+    sizes = ""
+    if span is not None:
+        ready, made, notes = squares(path, samples, span, resolution, progress)
+        _, height, width, _ = rows_of_pixels(samples).shape  # type: ignore[union-attr]
+        sizes = f"of {width}x{height}"
     elif resolution is not None:
-        raise UsageError(f"{path}: {samples.dtype} {samples.shape} are no pictures and have no resolution")
+        hint = "if they are pictures, say what is black and what is white, for example '?range=0,1'"
+        raise UsageError(f"{path}: {samples.dtype} {samples.shape} are no pictures and have no resolution", hint=hint)
     else:
-        memory.require(4 * samples.size, f"{path} as float32")
-        with np.errstate(over="ignore"):  # the store says so in words
-            ready = np.ascontiguousarray(samples, dtype=np.float32)
-    return Store(slug(name), torch.from_numpy(ready), _labels(path, labels, len(ready)))
+        ready, made, notes = numbers(path, samples)  # type: ignore[assignment]
+    found, classes, word = _classes(path, labels, len(ready))
+    reading = Reading(sizes, made, word, left_out, notes + alike_but_for_case(classes))
+    return Store(slug(name), torch.from_numpy(ready), found, classes, reading)
 
 
-def _rows_of_pixels(samples: Array) -> Array | None:
-    """``samples`` as ``(N, H, W, C)`` if their shape is one of pictures."""
-    if samples.ndim == 3:
-        return samples[..., None]
-    if samples.ndim == 4 and samples.shape[-1] in (1, 3, 4):
-        return samples
-    if samples.ndim == 4 and samples.shape[1] in (1, 3):
-        return samples.transpose(0, 2, 3, 1)
-    return None
-
-
-def _squares(path: Path, pixels: Array, resolution: int | None, progress: Progress | None) -> Array:
-    count, height, width, depth = pixels.shape
-    side = min(height, width)
-    channels = 1 if depth == 1 else 3
-    shape = (count, channels, resolution or side, resolution or side)
-    memory.require(math.prod(shape), f"{path} at {shape[2]} x {shape[3]}", hint="try a smaller --resolution")
-    if depth != 4 and shape[2] == side:
-        top, left = (height - side) // 2, (width - side) // 2
-        return np.ascontiguousarray(pixels[:, top : top + side, left : left + side].transpose(0, 3, 1, 2))
-    squares = np.empty(shape, dtype=np.uint8)
-
-    def fit(index: int) -> None:
-        picture = Image.fromarray(np.ascontiguousarray(pixels[index, :, :, 0] if depth == 1 else pixels[index]))
-        squares[index] = square(picture, shape[2], channels)
-
-    for done, failure in enumerate(in_threads(fit, count), 1):
-        if isinstance(failure, Failure):
-            raise DataError(f"{path}: picture {done - 1}: {failure.reason}")
-        if progress:
-            progress(done, count)
-    return squares
-
-
-def _labels(path: Path, labels: Array | None, count: int) -> Tensor | None:
+def _classes(path: Path, labels: _Labels | None, count: int) -> tuple[Tensor | None, tuple[str, ...], str]:
+    """Labels as a tensor, the names of classes, and where they are from, or why there are none."""
     if labels is None:
-        return None
-    if labels.dtype.kind not in "iu" or labels.shape not in ((count,), (count, 1)):
-        raise DataError(f"{path}: labels {labels.dtype} {labels.shape}, expected whole numbers ({count},)")
-    return torch.from_numpy(labels.reshape(count).astype(np.int64))
+        return None, (), ""
+    found = classes_of(labels.values, count)
+    if isinstance(found, str):
+        if labels.asked:
+            raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint="labels=none leaves labels out")
+        return None, (), f"{labels.name} cannot be used: {found}"
+    numbers_, texts = found
+    return torch.from_numpy(numbers_), texts, f"by {labels.name}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ FORMATS = sorted(_WANTED & Image.OPEN.keys())
 EXTENSIONS = frozenset(extension for extension, name in Image.registered_extensions().items() if name in FORMATS)
 
 _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
-_GREY_MODES = frozenset({"1", "L", "LA"}) | _DEEP_MODES
+_GREY_MODES = frozenset({"1", "L", "LA", "F"}) | _DEEP_MODES
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,6 +41,16 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+LIMIT, JPEG_LIMIT = 2, 4
+"""Times ``PIL.Image.MAX_IMAGE_PIXELS``, at which Pillow itself begins to warn, and fails at twice as many."""
+
+WHITES = (1, 255, 1023, 4095, 16383, 65535)
+"""Of masks and of 8, 10, 12, 14 and 16 bits."""
+
+_LARGE = 2**25
+_one_at_a_time = threading.Lock()
+"""For pictures of more pixels than _LARGE, of which one in each thread might not fit the memory."""
+
 _WORKERS = min(16, os.cpu_count() or 1)
 _WINDOW = 1024
 _AT_ONCE = 16  # handing over one small picture costs as much as decoding it
@@ -48,15 +60,56 @@ def open_picture(stream: IO[bytes]) -> Image.Image:
     """The picture in ``stream``, not yet decoded.
 
     Raises:
-        ValueError: No picture, or one with more pixels than Pillow thinks safe; Pillow raises more for damaged ones.
+        ValueError: No picture, or one with more pixels than are safe; Pillow raises more for damaged ones.
     """
+    is_jpeg = stream.read(3) == b"\xff\xd8\xff"
+    stream.seek(0)
     try:
-        image = Image.open(stream, formats=FORMATS)
-    except UnidentifiedImageError:
+        # Past Pillow's limit, which is for what has to be decoded whole: of a JPEG, an eighth will do.
+        image = JpegImagePlugin.jpeg_factory(stream) if is_jpeg else Image.open(stream, formats=FORMATS)
+    except (UnidentifiedImageError, SyntaxError):
         raise ValueError("no picture, or a damaged one") from None
-    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
-        raise ValueError(f"{image.width} x {image.height} pixels, more than the limit of {Image.MAX_IMAGE_PIXELS:,}")
+    limit = (Image.MAX_IMAGE_PIXELS or float("inf")) * (JPEG_LIMIT if is_jpeg else LIMIT)
+    if image.width * image.height > limit:
+        raise ValueError(f"{image.width} x {image.height} pixels, more than the limit of {limit:,}")
     return image
+
+
+def has_more_frames(image: Image.Image) -> bool:
+    """Whether it is an animation or has several pages, of which the first is taken."""
+    # Phones put a preview behind a photo; nobody would call that a page.
+    with contextlib.suppress(Exception):
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    return False
+
+
+def loses_bits(image: Image.Image) -> bool:
+    """Whether it is a colour picture of 16 bits, of which Pillow gives the upper 8."""
+    return not is_deep(image) and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether its values are numbers of more than 8 bits, whose white has to be found out."""
+    return image.mode in _DEEP_MODES or image.mode == "F"
+
+
+def brightest(image: Image.Image) -> int:
+    """The highest value of a deep picture, 0 for any other.
+
+    Raises:
+        ValueError: Numbers that are not in [0, 65535], so that their black and white are anybody's guess.
+    """
+    if not is_deep(image):
+        return 0
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > WHITES[-1]:
+        raise ValueError("a picture of 32-bit numbers, whose white is not defined ('?range=LOW,HIGH' says it)")
+    return int(values.max())
+
+
+def white_of(peak: int) -> int:
+    """The white of pictures whose highest value is ``peak``, in [0, 65535]: that of the least number of bits."""
+    return next(white for white in WHITES if white >= peak)
 
 
 def is_grey(image: Image.Image) -> bool:
@@ -74,13 +127,16 @@ def natural_resolution(sizes: Iterable[tuple[int, int]]) -> int:
     return width if width == height <= MAX_NATIVE_RESOLUTION else DEFAULT_RESOLUTION
 
 
-def square(image: Image.Image, resolution: int, channels: int) -> NDArray[np.uint8]:
+def square(
+    image: Image.Image, resolution: int, channels: int, span: tuple[float, float] = (0.0, 65535.0)
+) -> NDArray[np.uint8]:
     """The central square of ``image``, upright, on white where it is transparent.
 
     Args:
-        image: Any mode but 32-bit numbers; an animation gives its first frame. 16-bit greys are scaled to 8.
+        image: Any mode; an animation gives its first frame.
         resolution: Side of the result in pixels; resized with antialiasing (Lanczos).
         channels: 1 (grey) or 3 (RGB).
+        span: The values of black and white in pictures of more than 8 bits; what is beyond them is cut.
 
     Returns:
         uint8 ``(channels, resolution, resolution)``.
@@ -90,19 +146,20 @@ def square(image: Image.Image, resolution: int, channels: int) -> NDArray[np.uin
     """
     # A JPEG decodes to a half, quarter or eighth several times faster; twice the target leaves Lanczos its say.
     image.draft(None, (2 * resolution, 2 * resolution))
-    mode = "L" if channels == 1 else "RGB"
-    if image.mode in _DEEP_MODES:
-        small = _shrink_deep(image, resolution).convert(mode)
-    elif image.mode == "F":
-        raise ValueError("a picture of 32-bit numbers, whose white is not defined")
-    elif image.has_transparency_data:
-        small = _shrink(image.convert("LA" if channels == 1 else "RGBA"), resolution)
-        small = Image.composite(small.convert(mode), Image.new(mode, small.size, "white"), small.getchannel("A"))
-    else:
-        small = _shrink(image.convert(mode), resolution)
+    with _one_at_a_time if image.width * image.height > _LARGE else contextlib.nullcontext():
+        small = _small(image, resolution, "L" if channels == 1 else "RGB", span)
     turn = _UPRIGHT.get(_orientation(image))
     small = small if turn is None else small.transpose(turn)
     return np.asarray(small, dtype=np.uint8).reshape(resolution, resolution, channels).transpose(2, 0, 1)
+
+
+def _small(image: Image.Image, resolution: int, mode: str, span: tuple[float, float]) -> Image.Image:
+    if is_deep(image):
+        return _shrink_deep(image, resolution, span).convert(mode)
+    if image.has_transparency_data:
+        small = _shrink(image.convert("LA" if mode == "L" else "RGBA"), resolution)
+        return Image.composite(small.convert(mode), Image.new(mode, small.size, "white"), small.getchannel("A"))
+    return _shrink(image.convert(mode), resolution)
 
 
 def _shrink(image: Image.Image, resolution: int) -> Image.Image:
@@ -112,11 +169,12 @@ def _shrink(image: Image.Image, resolution: int) -> Image.Image:
     return image.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
-def _shrink_deep(image: Image.Image, resolution: int) -> Image.Image:
+def _shrink_deep(image: Image.Image, resolution: int, span: tuple[float, float]) -> Image.Image:
     values = np.asarray(image).astype(np.float32)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError("a picture of 32-bit numbers, whose white is not defined")
-    values = np.asarray(_shrink(Image.fromarray(values / 257), resolution))
+    if not np.isfinite(values).all():
+        raise ValueError("some values are not finite")
+    low, high = span
+    values = np.asarray(_shrink(Image.fromarray((values.clip(low, high) - low) * (255 / (high - low))), resolution))
     return Image.fromarray(np.rint(values).clip(0, 255).astype(np.uint8))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
-import urllib.parse
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,31 @@ from torch import Tensor
 
 from ganzoo.data import Progress, memory
 from ganzoo.data.cache import cache_folder
-from ganzoo.data.decoding import Failure, attempt, in_threads, is_grey, natural_resolution, square
+from ganzoo.data.decoding import (
+    Failure,
+    attempt,
+    brightest,
+    in_threads,
+    is_deep,
+    is_grey,
+    natural_resolution,
+    square,
+    white_of,
+)
+from ganzoo.data.reading import (
+    LeftOut,
+    Reading,
+    alike_but_for_case,
+    in_words,
+    tally,
+    words_for_sizes,
+    words_for_square,
+)
 from ganzoo.data.shards import PREFIXES, Shards
+from ganzoo.data.spec import home, parse, require_known
 from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.stream import Contents, Stream
-from ganzoo.errors import DataError, GanzooError, UnknownNameError, UsageError
+from ganzoo.errors import DataError, GanzooError, UsageError
 
 OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
 
@@ -31,8 +52,15 @@ _NEEDS = {"hfds": "datasets", "hfids": "datasets", "wds": "webdataset", "tfds": 
 _SMALL = ("cifar10", "cifar100", "mnist", "kmnist", "fashion_mnist", "qmnist")
 """What torchvision may download unasked; its others are hundreds of gigabytes."""
 
-Row: TypeAlias = tuple[NDArray[np.uint8], int]
-"""A square picture and its class, -1 for none."""
+
+@dataclass
+class Row:
+    """A square picture, its class (-1 for none), and what it was: its size, its highest value if it has more than 8 bits."""
+
+    picture: NDArray[np.uint8] | None
+    label: int
+    size: tuple[int, int]
+    peak: int
 
 
 def open_reader(spec: str, *, resolution: int | None = None, progress: Progress | None = None) -> Store | Stream:
@@ -56,40 +84,59 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
         UsageError: An unknown option, or no ``root`` where there is no default.
         DataError: A missing package, no network, an unknown name, fewer than two samples, or too large for the memory.
     """
-    name, _, query = spec.partition("?")
-    options = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-    if unknown := sorted(options.keys() - set(OPTIONS)):
-        raise UnknownNameError("option of --data", unknown[0], OPTIONS, hint=f"options are {', '.join(OPTIONS)}")
-    rows: list[Row | None] = []
-    skipped: list[str] = []
+    name, options = parse(spec)
+    require_known(options, OPTIONS, name)
+    name, options = _at_home(name, options)
     try:
         dataset = _create(name, options)
         if "target_key" not in options and not _gives_targets(dataset):
             # timm insists on labels; where there are none, the picture takes their place and counts as no label.
             dataset = _create(name, {**options, "target_key": options.get("input_key", "image")})
-        if stream := _stream(dataset, spec, options, resolution):
+        shards = _shards(dataset, name, options)
+        if shards and (stream := _stream(dataset, spec, options, resolution, shards)):
             return stream
-        for index, row in enumerate(_rows(dataset, spec, resolution)):
-            if isinstance(row, Failure):
-                skipped.append(f"{name} {index}: {row.reason}")
-            else:
-                rows.append(row)
-            if progress:
-                progress(index + 1, max(index + 1, _length(dataset)))
+        read = _read(dataset, spec, resolution, progress)
+        while read.peak > read.white:
+            # So rare, after the first picture was looked at, that all may be read once more.
+            read = _read(dataset, spec, resolution, progress, white_of(read.peak))
     except GanzooError:
         raise
     except Exception as error:  # what is behind timm raises anything for a name it does not like
         raise _refusal(spec, error) from error
-    if len(rows) < 2:
-        first = f"; the first was skipped: {skipped[0]}" if skipped else ""
-        needs = "in wds/, each picture (.jpg, .png, .webp) needs its class beside it (.cls, a number)"
+    left_out = tally(((f"{name} {index}", reason) for index, reason in read.failed), "samples")
+    needs = "in wds/, each picture (.jpg, .png, .webp) needs its class beside it (.cls, a number)"
+    if shards and (lost := sum(count for _, count in shards.list()) - len(read.rows) - len(read.failed)) > 0:
+        left_out += (LeftOut(lost, f"that timm does not give ({needs})"),)
+    if len(read.rows) < 2:
+        why = f"; left out: {in_words(left_out)}" if left_out else ""
         hint = needs if name.lower().startswith("wds/") else None
-        raise DataError(f"{spec}: {len(rows)} readable pictures, and training needs at least two{first}", hint=hint)
-    classes_of = [row[1] for row in rows if row is not None]
-    labels = torch.tensor(classes_of) if min(classes_of) >= 0 else None
-    pictures = _stack(rows)
+        raise DataError(f"{spec}: {len(read.rows)} readable pictures, and training needs at least two{why}", hint=hint)
+    classes_of = torch.tensor([row.label for row in read.rows])
+    sizes = Counter(row.size for row in read.rows)
+    labels = classes_of if classes_of.min() >= 0 else None
+    word = "" if labels is not None else _why_none(classes_of)
+    pictures = _stack(read.rows)
     classes = _class_names(dataset, labels) if labels is not None else ()
-    return Store(slug(_title(name, options)), torch.from_numpy(pictures), labels, classes, tuple(skipped))
+    notes = alike_but_for_case(classes)
+    if read.peak:
+        notes += (f"pictures have more than 8 bits: 0 is black and {read.white:,} is white",)
+    made = words_for_square(sizes, pictures.shape[-1])
+    reading = Reading(words_for_sizes(sizes), made, word, left_out, notes)
+    return Store(slug(_title(name, options)), torch.from_numpy(pictures), labels, classes, reading)
+
+
+def _at_home(name: str, options: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The same, with the user's folder for ``~`` wherever a path may be."""
+    prefix, _, rest = name.partition("/")
+    paths = {key: str(home(options[key])) for key in ("root", "split") if options.get(key, "").startswith("~")}
+    return f"{prefix}/{home(rest)}" if rest.startswith("~") else name, {**options, **paths}
+
+
+def _why_none(labels: Tensor) -> str:
+    """Why labels are none, if some are."""
+    if (labels < 0).all():
+        return ""
+    return f"{int((labels < 0).sum()):,} of {len(labels):,} samples have no whole number for a label"
 
 
 def _create(name: str, options: dict[str, str]) -> Any:
@@ -126,24 +173,28 @@ def _title(name: str, options: dict[str, str]) -> str:
     return f"{title}-{options['split']}" if options.get("split", "train") != "train" else title
 
 
-def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | None) -> Stream | None:
-    """The dataset as a stream, if it is to be one."""
-    prefix, wanted = spec.partition("/")[0].lower(), options.get("stream")
+def _shards(dataset: Any, name: str, options: dict[str, str]) -> Shards | None:
+    """The shards of a dataset that is kept in some."""
+    prefix, wanted = name.partition("/")[0].lower(), options.get("stream")
     if wanted not in (None, "true", "false"):
         raise UsageError(f"stream={wanted}: it is true or false")
-    if prefix not in PREFIXES or wanted == "false":
+    if prefix not in PREFIXES:
         if wanted == "true":
             raise UsageError(f"{prefix}/ does not stream", hint=f"those that do: {', '.join(f'{p}/' for p in PREFIXES)}")
         return None
+    return Shards(dataset, prefix, options.get("input_key", "image" if prefix == "hfids" else "jpg;png;webp"))
+
+
+def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | None, shards: Shards) -> Stream | None:
+    """The dataset as a stream, if it is to be one."""
+    wanted = options.get("stream")
     first = _first(dataset)
     if first is None:
         return None
     picture = _picture(first[0])
-    side, channels = resolution or natural_resolution([picture.size]), 1 if is_grey(picture) else 3
-    key = options.get("input_key", "image" if prefix == "hfids" else "jpg;png;webp")
-    shards = Shards(dataset, prefix, key)
+    side, channels, white = resolution or natural_resolution([picture.size]), 1 if is_grey(picture) else 3, _white(picture)
     listed = shards.list()
-    if wanted is None and sum(count for _, count in listed) * channels * side**2 <= memory.budget():
+    if wanted == "false" or (wanted is None and sum(count for _, count in listed) * channels * side**2 <= memory.budget()):
         # Counting has taken the reader apart.
         shards.rejoin()
         return None
@@ -154,8 +205,8 @@ def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | 
     classes = int(said) if _is_class(first[1]) else 0
 
     def read(number: int) -> Contents:
-        def row(sample: Sequence[Any]) -> Row:
-            return square(_picture(sample[0]), side, channels), int(sample[1]) if classes else -1
+        def row(sample: Sequence[Any]) -> tuple[NDArray[np.uint8], int]:
+            return square(_picture(sample[0]), side, channels, (0.0, white)), int(sample[1]) if classes else -1
 
         rows = [
             row for row in (attempt(partial(row, sample)) for sample in shards.samples(number)) if not isinstance(row, Failure)
@@ -167,7 +218,21 @@ def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | 
         return pictures, labels if classes else None
 
     named = names if len(names) == classes else ()
-    return Stream(slug(_title(spec.partition("?")[0], options)), listed, read, (channels, side, side), classes, named)
+    sizes = Counter([picture.size])
+    notes = (f"0 is black and {white:,} is white, as the first picture has more than 8 bits",) if is_deep(picture) else ()
+    reading = Reading(
+        f"in {len(listed):,} shards, the first {words_for_sizes(sizes)}",
+        words_for_square(sizes, side),
+        "" if classes or not _is_class(first[1]) else "'?classes=N' says how many the labels have",
+        notes=notes,
+    )
+    title = slug(_title(parse(spec)[0], options))
+    return Stream(title, listed, read, (channels, side, side), classes, named, reading=reading)
+
+
+def _white(picture: Image.Image) -> int:
+    peak = attempt(lambda: brightest(picture))
+    return white_of(0 if isinstance(peak, Failure) else peak)
 
 
 def _is_class(target: Any) -> bool:
@@ -218,28 +283,50 @@ def _length(dataset: Any) -> int:
         return 0
 
 
-def _rows(dataset: Any, spec: str, resolution: int | None) -> Iterator[Row | Failure]:
+@dataclass
+class _Read:
+    """Every sample that could be read, those that could not, and what was white and ought to have been."""
+
+    rows: list[Row]
+    failed: list[tuple[int, str]]
+    white: int
+    peak: int
+
+
+def _read(dataset: Any, spec: str, resolution: int | None, progress: Progress | None, white: int | None = None) -> _Read:
     """Every sample as a square picture and its class; in threads if samples can be had by index."""
     first = _first(dataset)
     if first is None:
-        return
+        return _Read([], [], 0, 0)
     picture = _picture(first[0])
     side = resolution or natural_resolution([picture.size])
+    found = _Read([], [], white or _white(picture), 0)
     size = (1 if is_grey(picture) else 3) * side**2
     memory.require(size * _length(dataset), f"{spec} at {side} x {side}", hint="try a smaller --resolution")
 
     def row(sample: Sequence[Any]) -> Row:
         picture, target = _picture(sample[0]), sample[1]
-        return square(picture, side, 1 if is_grey(picture) else 3), int(target) if _is_class(target) else -1
+        width_height, peak = picture.size, brightest(picture)
+        pixels = square(picture, side, 1 if is_grey(picture) else 3, (0.0, found.white))
+        return Row(pixels, int(target) if _is_class(target) else -1, width_height, peak)
 
-    if _indexed(dataset):
-        yield from in_threads(lambda index: row(dataset[index]), len(dataset))
-        return
-    room = memory.budget()
-    for count, sample in enumerate(dataset, 1):
-        if count * size > room:
-            raise DataError(f"{spec}: {count:,} pictures fill the memory", hint="try a smaller --resolution")
-        yield attempt(partial(row, sample))
+    def one_by_one() -> Iterator[Row | Failure]:
+        room = memory.budget()
+        for count, sample in enumerate(dataset, 1):
+            if count * size > room:
+                raise DataError(f"{spec}: {count:,} pictures fill the memory", hint="try a smaller --resolution")
+            yield attempt(partial(row, sample))
+
+    several = in_threads(lambda index: row(dataset[index]), len(dataset)) if _indexed(dataset) else one_by_one()
+    for index, one in enumerate(several):
+        if isinstance(one, Failure):
+            found.failed.append((index, one.reason))
+        else:
+            found.rows.append(one)
+            found.peak = max(found.peak, one.peak)
+        if progress:
+            progress(index + 1, max(index + 1, _length(dataset)))
+    return found
 
 
 def _picture(sample: Any) -> Image.Image:
@@ -250,14 +337,12 @@ def _picture(sample: Any) -> Image.Image:
     raise ValueError(f"samples are {type(sample).__name__}, expected pictures")
 
 
-def _stack(rows: list[Row | None]) -> NDArray[np.uint8]:
-    """All pictures as one array; ``rows`` is emptied on the way, so that memory holds no picture twice."""
-    shapes = {row[0].shape for row in rows if row is not None}
-    pictures = np.empty((len(rows), *max(shapes)), dtype=np.uint8)
+def _stack(rows: list[Row]) -> NDArray[np.uint8]:
+    """All pictures as one array; they are taken from the rows on the way, so that memory holds no picture twice."""
+    pictures = np.empty((len(rows), *max(row.picture.shape for row in rows if row.picture is not None)), dtype=np.uint8)
     for index, row in enumerate(rows):
-        if row is not None:
-            pictures[index] = row[0]  # a grey one among colours is copied to all three channels
-            rows[index] = None
+        pictures[index] = row.picture  # a grey one among colours is copied to all three channels
+        row.picture = None
     return pictures
 
 

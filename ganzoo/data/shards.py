@@ -29,6 +29,7 @@ class Shards:
         self._reader = dataset.reader
         self._prefix = prefix
         self._picture = picture
+        self._listed: tuple[Shard, ...] | None = None
         if prefix == "wds":
             self._files: Sequence[str] = tuple(self._reader.split_info.filenames)
             self._lengths = tuple(self._reader.split_info.shard_lengths)
@@ -40,8 +41,14 @@ class Shards:
             self._files = [str(number) for number in range(self._whole.num_shards)]
 
     def list(self) -> tuple[Shard, ...]:
-        """Their names and sizes; without decoding a picture, but not without opening every shard that does not say."""
-        return tuple((name, self._count(number)) for number, name in enumerate(self._files))
+        """Their names and sizes; without decoding a picture, but not without opening every shard that does not say.
+
+        Raises:
+            DataError: A shard that is damaged or cut short.
+        """
+        if self._listed is None:
+            self._listed = tuple((name, self._count(number)) for number, name in enumerate(self._files))
+        return self._listed
 
     def samples(self, number: int) -> Iterator[Sequence[Any]]:
         """Every sample of a shard, as timm gives it: a picture and a target."""
@@ -75,6 +82,18 @@ class Shards:
         path = Path(self._reader.root) / self._files[number]
         try:
             with tarfile.open(path) as shard:
-                return sum(member.isfile() and member.name.lower().endswith(endings) for member in shard)
+                count = sum(member.isfile() and member.name.lower().endswith(endings) for member in shard)
+                _require_end(shard)
+                return count
         except (tarfile.TarError, EOFError, zlib.error) as error:
             raise DataError(f"the shard {path} is damaged: {error}", hint="get it again, or leave it out of split=") from error
+
+
+def _require_end(shard: tarfile.TarFile) -> None:
+    """Raise ReadError if a tar that was read to its end is cut in a header, which tarfile itself takes for the end."""
+    file: Any = shard.fileobj
+    file.seek(shard.offset)
+    rest = file.read(tarfile.BLOCKSIZE)
+    # After its last file a tar has blocks of zeros; some programs leave these out, and then it has nothing.
+    if rest.strip(b"\0") and len(rest) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends in the middle of a header")

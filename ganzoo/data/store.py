@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.order import Order
+from ganzoo.data.reading import Reading
 from ganzoo.errors import DataError
 
 MAX_CLASSES = 100_000
@@ -30,7 +31,7 @@ class Store:
         samples: Pictures: uint8 ``(N, C, H, W)`` with 1 or 3 channels. Anything else: finite float32 ``(N, *sample_shape)``.
         labels: Classes, int64 ``(N,)`` in [0, num_classes), or None.
         class_names: Names of the classes in order, or empty.
-        skipped: What could not be read, each as ``path: reason``.
+        reading: What the data was understood to be: sizes, what was left out and why.
 
     Raises:
         DataError: Fewer than two samples, or tensors that are not as above.
@@ -40,7 +41,7 @@ class Store:
     samples: Tensor
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
+    reading: Reading = field(default=Reading(), repr=False)
 
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
@@ -116,6 +117,11 @@ class Store:
         """The samples in the order of ``seed``, for process ``first`` of ``stride``."""
         return _InOrder(self, Order(len(self), seed), first, stride)
 
+    def understood(self) -> str:
+        """What the data was understood to be, in one line for people."""
+        shape = self.sample_shape
+        return self.reading.say(self.name, len(self), shape, self.is_pictures, self.num_classes, self.class_names)
+
     def describe(self) -> dict[str, Any]:
         """What the store holds, as plain data: enough to tell whether two runs trained on the same samples.
 
@@ -128,7 +134,7 @@ class Store:
             "dtype": str(self.samples.dtype).removeprefix("torch."),
             "num_classes": self.num_classes,
             "class_names": list(self.class_names),
-            "skipped": len(self.skipped),
+            "skipped": self.reading.skipped,
             "sha256": self._sha256,
         }
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.order import permutation
+from ganzoo.data.reading import Reading
 from ganzoo.data.store import Feed, to_unit
 from ganzoo.errors import DataError
 
@@ -44,6 +45,7 @@ class Stream:
         num_classes: Of the labels; 0 if ``read`` returns none.
         class_names: Their names, or empty.
         device: Where batches go.
+        reading: As a store's.
 
     Raises:
         DataError: Fewer than two samples.
@@ -56,7 +58,7 @@ class Stream:
     num_classes: int = 0
     class_names: tuple[str, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    skipped: tuple[str, ...] = ()
+    reading: Reading = field(default=Reading(), repr=False)
 
     def __post_init__(self) -> None:
         if len(self) < 2:
@@ -91,6 +93,10 @@ class Stream:
             raise DataError(f"{self.name}: {filled} shards for {stride} processes; each needs one of its own")
         return _Windows(self, seed, first, stride)
 
+    def understood(self) -> str:
+        """What the data was understood to be, in one line for people."""
+        return self.reading.say(self.name, len(self), self.sample_shape, True, self.num_classes, self.class_names)
+
     def describe(self) -> dict[str, Any]:
         """What the stream holds, as plain data; ``sha256`` is of the shards' names and sizes, for nobody reads them all."""
         return {
@@ -100,7 +106,7 @@ class Stream:
             "dtype": "uint8",
             "num_classes": self.num_classes,
             "class_names": list(self.class_names),
-            "skipped": 0,
+            "skipped": self.reading.skipped,
             "shards": len(self.shards),
             "window": self.window,
             "sha256": hashlib.sha256(repr(self.shards).encode()).hexdigest(),

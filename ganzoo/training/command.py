@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 from ganzoo import plugins
+from ganzoo.data.spec import exists, home, parse
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import FREE
 from ganzoo.training.scoring import Scoring
@@ -87,8 +86,7 @@ def _changes(plain: RunConfig, config: RunConfig) -> Iterator[tuple[str, Json]]:
 
 def shareable(data: str) -> str:
     """What ``--data`` named, without the folders on this machine that lead to it."""
-    path = Path(data)
-    with contextlib.suppress(RuntimeError):  # ~nobody is no home
-        path = path.expanduser()
+    name, _ = parse(data)
+    path = home(name)
     # With ./ before it no name is a registered dataset's.
-    return f"./{path.name}" if path.exists() and path.name not in ("", data) else data
+    return f"./{path.name}{data[len(name) :]}" if exists(path) and path.name not in ("", name) else data

@@ -32,6 +32,9 @@ from ganzoo.training.start import Start, find_start
 from ganzoo.training.trackers import check_trackers
 from ganzoo.variant import Json
 
+FEW = 100
+"""Whoever trains on fewer samples than this, or than there are in a batch, is told that they may be learnt by heart."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -109,10 +112,14 @@ def prepare(
     if config.loop.batch_size % processes.count:
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")
     registry = plugins.load().registry
-    decoding = (watcher if watcher and processes.is_main else Silent()).decoding
+    following = watcher if watcher and processes.is_main else Silent()
     store = processes.in_turn(
-        lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=decoding)
+        lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=following.decoding)
     )
+    # At once, so that it stands above whatever fails for it.
+    following.noticed(store.understood())
+    if len(store) < max(FEW, config.loop.batch_size):
+        following.noticed(f"of {len(store):,} samples a model can learn little but these very ones by heart")
     mirror = settle_mirror(config, store, processes)
     torch.manual_seed(stream(config.seed, 0, "weights"))
     networks = build_networks(

@@ -65,6 +65,49 @@ def test_own_pictures_in_colour(run_ganzoo, tmp_path, photos):
     assert ganzoo.load(tmp_path / "run").sample_shape == (3, 32, 32)
 
 
+def test_the_first_line_says_what_the_data_was_understood_to_be(run_ganzoo, tmp_path, photos):
+    for number in range(30):
+        (photos / f"IMG_{number}.heic").write_bytes(b"")
+    words = ("-o", "batch_size=16", "-o", "generator.hidden=8", "-o", "discriminator.hidden=8", "--images", "16")
+    result = run_ganzoo("train", "mlp", *words, "--data", photos, "--out", "run")
+    assert result.returncode == 0, result.stderr
+    first, second = result.stderr.splitlines()[:2]
+    assert re.match(r"photos: 20 pictures of \d+ sizes from .*, their central square scaled to 64x64", first)
+    assert "no classes; left out: 30 .heic files (IMG_0.heic, IMG_1.heic, IMG_10.heic, …)" in first
+    assert "1 picture that cannot be read: " in first
+    assert "(cut.png)" in first
+    assert second == "of 20 samples a model can learn little but these very ones by heart"
+    assert ".heic" not in (tmp_path / "run" / "model" / "config.json").read_text(), (
+        "what is left out is nobody else's business"
+    )
+
+
+def test_labels_that_are_none_cost_only_a_variant_that_needs_them(run_ganzoo, tmp_path, plugin_distribution):
+    needs = """
+import ganzoo
+
+class Needy(ganzoo.Discriminator):
+    def __init__(self, *, sample_shape: tuple[int, ...], num_classes: int):
+        if not num_classes:
+            raise ganzoo.UsageError("this discriminator needs labels")
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("discriminator", "needy", Needy)
+"""
+    folder = plugin_distribution("needy", entry_points={"needy": "needy"}, modules={"needy.py": needs})
+    np.savez(tmp_path / "a.npz", images=np.zeros((120, 8, 8), np.uint8), labels=np.full(120, -1))
+    words = ("train", "mlp", "-o", "batch_size=16", "--images", "16", "--data", "a.npz?images=images")
+    result = run_ganzoo(*words)
+    assert result.returncode == 0, result.stderr
+    word = "no classes (labels cannot be used: 120 of 120 labels are negative, as where a sample has none)"
+    assert word in result.stderr
+    refused = run_ganzoo(*words, "-o", "discriminator=needy", plugins=[folder])
+    assert refused.returncode == 2
+    assert word in refused.stderr
+    assert "needs labels" in refused.stderr
+
+
 def test_a_dry_run_prints_everything_and_writes_nothing(run_ganzoo, tmp_path):
     result = run_ganzoo("train", "dcgan", "--dry-run", "--loss", "hinge", "--penalty", "r1=0.1", "-o", "batch_size=128")
     assert result.returncode == 0, result.stderr

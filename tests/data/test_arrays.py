@@ -61,14 +61,15 @@ def test_idx_of_other_numbers(save, kind):
 
 @pytest.mark.parametrize(
     ("shape", "channels"),
-    [((4, 8, 8), 1), ((4, 8, 8, 1), 1), ((4, 8, 8, 3), 3), ((4, 8, 8, 4), 3), ((4, 3, 8, 8), 3), ((4, 1, 8, 8), 1)],
-)
+    [((4, 8, 8), 1), ((4, 8, 8, 1), 1), ((4, 8, 8, 3), 3), ((4, 8, 8, 4), 3), ((4, 3, 8, 8), 3), ((4, 1, 8, 8), 1),
+     ((5, 4, 8, 8), 3)],
+)  # fmt: skip
 def test_uint8_arrays_of_pictures(save, rng, shape, channels):
     values = rng.integers(0, 256, shape, dtype=np.uint8)
     path = save("a.npy", npy(values))
     store = open_npy(path)
-    assert store.samples.shape == (4, channels, 8, 8)
-    assert open_npy(path, resolution=5).samples.shape == (4, channels, 5, 5)
+    assert store.samples.shape == (shape[0], channels, 8, 8)
+    assert open_npy(path, resolution=5).samples.shape == (shape[0], channels, 5, 5)
     if 4 not in shape[1:]:
         nchw = values.reshape(4, 1, 8, 8) if channels == 1 else values if shape[1] == 3 else values.transpose(0, 3, 1, 2)
         assert np.array_equal(store.samples, nchw)
@@ -108,7 +109,7 @@ def test_numbers_have_no_resolution(save):
         open_npy(save("a.npy", npy(np.zeros((4, 5), dtype=np.float32))), resolution=32)
 
 
-@pytest.mark.parametrize("key", ["arr_0", "images", "samples", "x", "anything"])
+@pytest.mark.parametrize("key", ["arr_0", "images", "samples", "x", "X", "data", "train_images", "x_train", "anything"])
 def test_npz_samples(tmp_path, rng, key):
     values = rng.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
     np.savez_compressed(tmp_path / "my samples.npz", **{key: values})
@@ -127,16 +128,49 @@ def test_npz_labels(tmp_path, key, shape):
     assert store.num_classes == 4
 
 
-@pytest.mark.parametrize("labels", [np.zeros(3, dtype=int), np.zeros(4), np.zeros((4, 10), dtype=int), np.full(4, -1)])
-def test_labels_that_do_not_fit(tmp_path, labels):
+@pytest.mark.parametrize(
+    "labels",
+    [np.zeros(3, dtype=int), np.full(4, 0.5), np.zeros((4, 10), dtype=int), np.full(4, -1), np.full(4, np.nan),
+     np.array([None, 1, 2, 3], dtype=object)],
+)  # fmt: skip
+def test_labels_that_are_none_are_dropped_with_a_word_unless_they_were_asked_for(tmp_path, labels):
     np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)), y=labels)
-    with pytest.raises(DataError, match="labels"):
-        open_npz(tmp_path / "a.npz")
+    store = open_npz(tmp_path / "a.npz")
+    assert store.labels is None
+    assert "no classes (y cannot be used: " in store.understood()
+    with pytest.raises(UsageError, match="y cannot be used"):
+        open_npz(tmp_path / "a.npz", options={"labels": "y"})
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"), [("train_images", "train_labels"), ("x_train", "y_train"), ("X", "y"), ("data", "target")]
+)
+def test_npz_as_others_name_their_arrays(tmp_path, images, labels):
+    pictures, classes = np.zeros((4, 8, 8), dtype=np.uint8), np.array([[0], [1], [1], [0]], dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", **{images: pictures, labels: classes, "test_images": pictures[:2], "y_test": classes[:2]})
+    store = open_npz(tmp_path / "a.npz")
+    assert store.labels.tolist() == [0, 1, 1, 0]
+    assert f"2 classes (by {labels}); left out: 2 other arrays (test_images, y_test)" in store.understood()
+
+
+def test_options_say_which_arrays_are_meant(tmp_path):
+    pictures = np.zeros((4, 8, 8), dtype=np.uint8)
+    arrays = {"left": pictures, "right": pictures + 255, "kind": np.arange(4), "labels": np.zeros(4, dtype=int)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    store = open_npz(tmp_path / "a.npz", options={"images": "right", "labels": "kind"})
+    assert store.samples.min() == 255
+    assert store.num_classes == 4
+    assert open_npz(tmp_path / "a.npz", options={"images": "left", "labels": "none"}).labels is None
+    for options in ({"images": "middle"}, {"images": "left", "labels": "kinds"}):
+        with pytest.raises(UsageError, match="has kind, labels, left, right"):
+            open_npz(tmp_path / "a.npz", options=options)
+    with pytest.raises(UsageError, match="options are images, labels, range"):
+        open_npz(tmp_path / "a.npz", options={"split": "train"})
 
 
 def test_npz_without_a_known_name(tmp_path):
     np.savez(tmp_path / "a.npz", train=np.zeros((4, 2)), test=np.zeros((4, 2)))
-    with pytest.raises(DataError, match=r"has test, train \(name the array"):
+    with pytest.raises(DataError, match=r"has test, train \(say which array has the samples: --data .*\?images=test"):
         open_npz(tmp_path / "a.npz")
 
 

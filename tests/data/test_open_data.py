@@ -47,6 +47,33 @@ def test_every_form_of_path(registry, paint, tmp_path, monkeypatch):
     assert open_data("t10k-images-idx3-ubyte", registry=registry).sample_shape == (1, 28, 28)
 
 
+def test_options_follow_any_form(registry, paint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", train_images=np.zeros((4, 8, 8)), kind=np.arange(4))
+    store = open_data("a.npz?images=train_images&labels=kind&range=0,1", registry=registry)
+    assert (store.sample_shape, store.num_classes) == ((1, 8, 8), 4)
+    for name in ("photos/cat/1.png", "photos/dog/2.png"):
+        paint(name)
+    assert open_data("photos?labels=none", registry=registry).labels is None
+    with pytest.raises(UnknownNameError, match="takes none"):
+        open_data("fashion-mnist-10k?labels=none", registry=registry)
+    with pytest.raises(DataError, match=r"no such file or folder: b\.npz"):
+        open_data("b.npz?labels=none", registry=registry)
+
+
+def test_a_tilde_is_the_users_folder_wherever_a_path_may_be(registry, paint, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("photos/a/1.png", "photos/b/2.png"):
+        paint(name)
+    np.save(tmp_path / "a.npy", np.zeros((4, 8, 8)))
+    assert len(open_data("~/photos", registry=registry)) == 2
+    assert len(open_data("~/photos?labels=none", registry=registry)) == 2
+    assert open_data("~/a.npy?range=0,1", registry=registry).is_pictures
+    assert len(open_data("torch/image_folder?root=~/photos", registry=registry)) == 2
+    with pytest.raises(DataError, match="no such file or folder: ~nobody-at-all/photos"):
+        open_data("~nobody-at-all/photos", registry=registry)
+
+
 def test_a_timm_name(registry, paint, tmp_path):
     paint("a/1.png")
     paint("b/2.png")

@@ -1,5 +1,7 @@
 import io
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def test_any_size_and_mode_becomes_one_square_of_rgb(paint, tmp_path):
     store = open_folder(tmp_path)
     assert store.samples.shape == (7, 3, 64, 64)
     assert store.samples.dtype == torch.uint8
-    assert not store.skipped
+    assert not store.reading.skipped
     assert store.labels is None
 
 
@@ -76,7 +78,45 @@ def test_numbers_without_a_white_are_skipped(paint, tmp_path):
     Image.fromarray(np.full((9, 9), 10**6, dtype=np.int32)).save(tmp_path / "int.tiff")
     store = open_folder(tmp_path)
     assert len(store) == 2
-    assert ["white is not defined" in reason for reason in store.skipped] == [True, True]
+    (left_out,) = store.reading.left_out
+    assert (left_out.count, left_out.names) == (2, ("float.tiff", "int.tiff"))
+    assert "white is not defined" in left_out.what
+
+
+@pytest.mark.parametrize(("peak", "white"), [(255, 255), (1000, 1023), (4000, 4095), (12000, 16383), (60000, 65535), (1, 1)])
+@pytest.mark.parametrize(("suffix", "dtype"), [("png", np.uint16), ("tiff", np.uint16), ("tiff", np.int32)])
+def test_fewer_bits_in_a_file_of_more_are_no_black_pictures(tmp_path, peak, white, suffix, dtype):
+    values = np.linspace(0, peak, 64).astype(dtype).reshape(8, 8)
+    for name in ("a", "b"):
+        Image.fromarray(values).save(tmp_path / f"{name}.{suffix}")
+    store = open_folder(tmp_path)
+    assert np.allclose(store.samples[0, 0], values * (255 / white), atol=0.51)
+    assert f"2 pictures have more than 8 bits: 0 is black and {white:,} is white" in store.understood()
+
+
+def test_colour_of_sixteen_bits_is_said_to_be_cut(paint, tmp_path):
+    paint("a.png")
+    rows = b"".join(b"\0" + bytes(4 * 6) for _ in range(4))  # which Pillow reads and does not write
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    content = b"".join(struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    store = open_folder(tmp_path)
+    assert len(store) == 2
+    assert "of 1 colour pictures of 16 bits the upper 8 are read" in store.understood()
+
+
+def test_one_bright_picture_among_many_dark_ones_is_not_cut(tmp_path):
+    for i in range(40):
+        Image.fromarray(np.full((4, 4), 30_000 if i == 37 else 4_000, dtype=np.uint16)).save(tmp_path / f"{i:02}.png")
+    store = open_folder(tmp_path)
+    assert sorted(store.samples[:, 0, 0, 0].unique().tolist()) == [round(4_000 / 257), round(30_000 / 257)]
+
+
+def test_the_range_says_what_is_white(tmp_path):
+    for name, value in (("a", 0.5), ("b", 3.0)):
+        Image.fromarray(np.full((4, 4), value, dtype=np.float32)).save(tmp_path / f"{name}.tiff")
+    store = open_folder(tmp_path, options={"range": "0,1"})
+    assert store.samples[:, 0, 0, 0].tolist() == [128, 255]
 
 
 @pytest.mark.parametrize(("mode", "ink"), [("RGBA", (255, 0, 0, 255)), ("LA", (0, 255))])
@@ -149,6 +189,60 @@ def test_an_animation_gives_its_first_frame(tmp_path):
     assert (samples[:, 2] < 5).all()
 
 
+def test_the_first_frame_is_said_to_be_all(paint, tmp_path):
+    paint("a.png")
+    paint("b.gif", mode="P")
+    assert "several pages" not in open_folder(tmp_path).understood()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    for name in ("c.gif", "d.tiff"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    assert "2 animations or files of several pages give the first" in open_folder(tmp_path).understood()
+
+
+def test_what_is_no_picture_is_counted_by_kind(paint, tmp_path):
+    for i in range(5):
+        paint(f"{i}.jpg", size=(40 + i, 30))
+    for i in range(95):
+        (tmp_path / f"IMG_{i:04}.HEIC").write_bytes(b"")
+    said = open_folder(tmp_path).understood()
+    assert "5 pictures of 5 sizes from 40x30 to 44x30, their central square scaled to 64x64 (all enlarged) in colour" in said
+    assert "left out: 95 .heic files (IMG_0000.HEIC, IMG_0001.HEIC, IMG_0002.HEIC, …)" in said
+    assert "pictures in .heic are not read: convert them to .jpg" in said
+
+
+def test_thousands_of_bad_files_make_one_short_line(paint, tmp_path):
+    paint("a.png")
+    paint("b.png")
+    for i in range(3000):
+        (tmp_path / f"bad{i:04}.png").write_bytes(b"")
+    said = open_folder(tmp_path).understood()
+    assert "3,000 pictures that cannot be read: no picture, or a damaged one (bad0000.png, bad0001.png, b" in said
+    assert "\n" not in said
+    assert len(said) < 400
+
+
+def test_a_folder_that_cannot_be_read_costs_itself(paint, tmp_path, monkeypatch):
+    for name in ("a.png", "b.png", "closed/c.png"):
+        paint(name)
+    listed = type(tmp_path).iterdir
+
+    def iterdir(path):  # as the system does for anybody but root
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", iterdir)
+    store = open_folder(tmp_path)
+    assert len(store) == 2
+    assert "1 folder that cannot be read: Permission denied (closed/)" in store.understood()
+
+
+def test_a_phones_largest_photo_is_read(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("L", (12000, 9000), 128).save(tmp_path / name)
+    assert open_folder(tmp_path).samples.unique().tolist() == [128]
+
+
 def test_sub_folders_are_classes(paint, tmp_path):
     for name in ("cat/1.png", "dog/2.png", "cat/deep/3.png", "bird/.hidden.png"):
         paint(name)
@@ -157,7 +251,7 @@ def test_sub_folders_are_classes(paint, tmp_path):
     assert store.labels.tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize("names", [("cat/1.png", "dog/2.png", "3.png"), ("cat/1.png", "cat/2.png")])
+@pytest.mark.parametrize("names", [("cat/1.png", "dog/2.png", "3.png"), ("cat/1.png", "cat/2.png"), ("cat/1.png", "2.png")])
 def test_else_there_are_none(paint, tmp_path, names):
     for name in names:
         paint(name)
@@ -184,7 +278,12 @@ def test_what_cannot_be_read_is_skipped_with_a_reason(paint, tmp_path):
     (tmp_path / "link.png").symlink_to(tmp_path / "absent.png")
     store = open_folder(tmp_path)
     assert len(store) == 2
-    assert [line.split(":")[0] for line in store.skipped] == ["c.png", "d.jpg", "e.png", "link.png"]
+    found = {name: one.what for one in store.reading.left_out for name in one.names}
+    assert found.keys() == {"c.png", "d.jpg", "e.png", "link.png", "notes.txt"}
+    assert "truncated" in found["c.png"]
+    assert found["d.jpg"] == found["e.png"] == "pictures that cannot be read: no picture, or a damaged one"
+    assert found["notes.txt"] == ".txt file"
+    assert "left out: 2 pictures that cannot be read: no picture, or a damaged one (d.jpg, e.png)" in store.understood()
 
 
 def test_a_gap_in_the_middle_leaves_the_others_in_order(paint, tmp_path):
@@ -194,24 +293,28 @@ def test_a_gap_in_the_middle_leaves_the_others_in_order(paint, tmp_path):
         (tmp_path / f"{i}.png").write_bytes(whole[: len(whole) // 2])
     store = open_folder(tmp_path)
     assert np.array_equal(store.samples.permute(0, 2, 3, 1), np.stack([written[i] for i in (1, 2, 4, 5)]))
-    assert len(store.skipped) == 2
+    assert store.reading.skipped == 2
 
 
 def test_a_decompression_bomb_is_skipped(paint, tmp_path, monkeypatch, recwarn):
     paint("a.png", size=(10, 10))
     paint("b.png", size=(10, 10))
-    paint("bomb.png", size=(15, 10))
+    paint("large.png", size=(20, 10))
+    paint("bomb.png", size=(21, 10))
+    paint("large.jpg", size=(40, 10))
+    paint("bomb.jpg", size=(41, 10))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     store = open_folder(tmp_path)
-    assert len(store) == 2
-    assert "limit" in store.skipped[0]
+    assert len(store) == 4
+    assert store.reading.skipped == 2
+    assert "limit" in store.understood()
     assert not [w for w in recwarn if issubclass(w.category, Image.DecompressionBombWarning)]
 
 
 def test_too_few_pictures(paint, tmp_path):
     paint("a.png")
     (tmp_path / "b.png").write_bytes(b"?")
-    with pytest.raises(DataError, match=r"1 readable pictures.*b\.png: no picture"):
+    with pytest.raises(DataError, match=r"1 readable pictures.*no picture.*b\.png"):
         open_folder(tmp_path)
 
 
@@ -219,7 +322,7 @@ def test_no_pictures_at_all(tmp_path):
     with pytest.raises(DataError, match="it is empty"):
         open_folder(tmp_path)
     (tmp_path / "a.txt").touch()
-    with pytest.raises(DataError, match=r"it holds 1 \.txt"):
+    with pytest.raises(DataError, match=r"it holds 1 \.txt file"):
         open_folder(tmp_path)
 
 
@@ -277,7 +380,7 @@ def test_a_zip_entry_that_unpacks_to_too_much_is_skipped(tmp_path, monkeypatch):
             archive.writestr(name, content.getvalue())
         archive.writestr("bomb.png", b"\0" * 1_000_000)
     store = open_zip(tmp_path / "a.zip")
-    assert store.skipped == ("bomb.png: more than 10,000 bytes",)
+    assert [str(one) for one in store.reading.left_out] == ["1 picture that cannot be read: more than 10,000 bytes (bomb.png)"]
 
 
 def test_a_damaged_zip_entry_is_skipped(paint, tmp_path):
@@ -293,7 +396,9 @@ def test_a_damaged_zip_entry_is_skipped(paint, tmp_path):
     path.write_bytes(content)
     store = open_zip(path)
     assert len(store) == 2
-    assert store.skipped[0].startswith("1.bmp: Bad CRC")
+    (left_out,) = store.reading.left_out
+    assert left_out.names == ("1.bmp",)
+    assert "Bad CRC" in left_out.what
 
 
 def test_what_is_no_zip(tmp_path):
@@ -317,4 +422,4 @@ def test_any_damage_is_a_picture_or_a_reason(paint, tmp_path, suffix, data):
     (tmp_path / f"damaged.{suffix}").write_bytes(damaged)
     store = open_folder(tmp_path, resolution=16)
     (tmp_path / f"damaged.{suffix}").unlink()
-    assert len(store) + len(store.skipped) == 3
+    assert len(store) + store.reading.skipped == 3

@@ -45,7 +45,7 @@ def test_an_unreadable_sample_is_skipped(paint, tmp_path, damaged):
     (tmp_path / "a" / f"{damaged}.png").write_bytes(b"?")
     store = open_reader(f"torch/image_folder?root={tmp_path}")
     assert len(store) == 2
-    assert len(store.skipped) == 1
+    assert store.reading.skipped == 1
 
 
 def test_a_hugging_face_dataset(paint, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from ganzoo.data.reading import LeftOut, Reading
 from ganzoo.data.store import Store, slug
 from ganzoo.errors import DataError
 
@@ -74,7 +75,7 @@ def test_unusable_labels(labels, names):
 
 
 def test_describe_is_json_and_tells_samples_apart():
-    store = Store("x", PICTURES, torch.zeros(4, dtype=torch.int64), ("a",), ("b.png: damaged",))
+    store = Store("x", PICTURES, torch.zeros(4, dtype=torch.int64), ("a",), Reading(left_out=(LeftOut(1, "damaged"),)))
     described = json.loads(json.dumps(store.describe()))
     digest = described.pop("sha256")
     assert described == {

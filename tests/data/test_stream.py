@@ -147,6 +147,52 @@ def test_an_empty_shard_is_passed_over_and_a_damaged_one_named(tars, tmp_path):
         open_reader(spec)
 
 
+@pytest.fixture
+def copied(tars, tmp_path):
+    """The same in a folder to do damage in, and the folder."""
+    folder = Path(urllib.parse.parse_qs(tars.partition("?")[2])["root"][0])
+    copy = shutil.copytree(folder, tmp_path / "tars")
+    return tars.replace(str(folder), str(copy)), copy
+
+
+@pytest.mark.parametrize("more", ["", "&stream=true&classes=3", "&stream=false"])
+def test_a_tar_that_is_cut_in_a_header_is_named(copied, more):
+    spec, folder = copied
+    path = folder / "shapes-0003.tar"
+    with tarfile.open(path) as shard:
+        cut = shard.getmembers()[7].offset + 100
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match=r"shapes-0003\.tar is damaged: it ends in the middle of a header"):
+        open_reader(spec + more)
+
+
+def test_a_tar_without_its_last_blocks_is_whole(copied):
+    spec, folder = copied
+    path = folder / "shapes-0003.tar"
+    with tarfile.open(path) as shard:
+        last = shard.getmembers()[-1]
+    path.write_bytes(path.read_bytes()[: last.offset_data + 512])
+    assert len(open_reader(spec)) == SAMPLES
+
+
+def test_samples_that_timm_passes_over_are_counted(copied):
+    spec, folder = copied
+    with tarfile.open(folder / "shapes-0000.tar", "w") as shard:
+        for name in ("0.png", "1.png"):
+            shard.addfile(tarfile.TarInfo(name), io.BytesIO())
+    store = open_reader(spec)
+    assert len(store) == SAMPLES - SHARDS[0]
+    assert "left out: 2 that timm does not give" in store.understood()
+
+
+def test_a_stream_says_what_it_is_too(tars):
+    said = open_reader(f"{tars}&stream=true&classes=3").understood()
+    assert (
+        said
+        == f"shapes-shapes-0000-0005-tar: {SAMPLES} pictures in 6 shards, the first of 8x8, as they are, in grey; 3 classes"
+    )
+
+
 def test_classes_are_a_number(tars):
     with pytest.raises(UsageError, match="classes=many"):
         open_reader(f"{tars}&stream=true&classes=many")

@@ -41,3 +41,12 @@ def test_folders_of_this_machine_are_not_told(tmp_path):
     assert shareable(str(tmp_path / "photos")) == "./photos"
     assert shareable("fashion-mnist") == "fashion-mnist"
     assert shareable("torch/cifar10") == "torch/cifar10"
+
+
+def test_options_of_data_are_shared_and_its_folder_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a.npz").touch()
+    assert shareable(f"{tmp_path}/here/a.npz?labels=none") == "./a.npz?labels=none"
+    assert shareable("here/a.npz") == "./a.npz"
+    assert shareable("torch/cifar10?split=test") == "torch/cifar10?split=test"

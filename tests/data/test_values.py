@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from ganzoo.data import memory
+from ganzoo.data.arrays import open_npy
+from ganzoo.data.values import guess_span
+from ganzoo.errors import DataError, UsageError
+
+
+@pytest.fixture
+def opened(tmp_path):
+    def save_and_open(array, **options):
+        np.save(tmp_path / "a.npy", array)
+        return open_npy(tmp_path / "a.npy", **options)
+
+    return save_and_open
+
+
+@pytest.mark.parametrize(
+    ("dtype", "black", "white"),
+    [
+        ("f4", 0, 1),
+        ("f8", -1, 1),
+        ("f2", 0, 255),
+        ("?", 0, 1),
+        ("u2", 0, 65535),
+        ("u2", 0, 4095),
+        ("i8", 0, 255),
+        ("i4", 0, 1),
+    ],
+)
+@pytest.mark.parametrize("shape", [(2, 4, 4, 1), (2, 1, 4, 4), (2, 3, 4, 4)])
+def test_pictures_of_other_numbers_are_pictures(opened, dtype, black, white, shape):
+    values = np.full(shape, black, dtype)
+    values[1] = white
+    store = opened(values)
+    assert store.is_pictures
+    assert store.samples[0].unique().tolist() == [0]
+    assert store.samples[1].unique().tolist() == [255]
+    assert f"{black} is black and {white:,} is white" in store.understood()
+
+
+@pytest.mark.parametrize("dtype", ["?", "u2"])
+def test_grey_pictures_without_an_axis_for_it(opened, dtype):
+    assert opened(np.ones((3, 5, 5), dtype)).sample_shape == (1, 5, 5)
+
+
+@pytest.mark.parametrize("low_high", [(0, 7.5), (-3, 3), (-1, 255)])
+def test_where_a_guess_would_be_dangerous_they_stay_numbers_and_a_hint_says_what_to_do(opened, low_high):
+    store = opened(np.linspace(*low_high, 2 * 8 * 8, dtype=np.float32).reshape(2, 8, 8, 1))
+    assert not store.is_pictures
+    assert "if they are pictures, say what is black and what is white, for example '?range=0,1'" in store.understood()
+
+
+def test_a_series_is_taken_for_no_picture(opened):
+    store = opened(np.random.default_rng(0).uniform(-1, 1, (4, 1, 400)))
+    assert store.sample_shape == (1, 400)
+    assert "range=" not in store.understood()
+
+
+def test_a_range_makes_pictures_of_numbers(opened):
+    values = np.array([-2.0, 0.0, 2.0, 6.0], dtype=np.float32).reshape(2, 1, 2).repeat(2, axis=1)
+    store = opened(values, options={"range": "-2,2"})
+    assert store.samples[:, 0, 0].tolist() == [[0, 128], [255, 255]]
+    assert "2 values beyond them are cut" in store.understood()
+    with pytest.raises(UsageError, match="no range"):
+        opened(np.zeros((4, 5)), options={"range": "0,1"})
+    with pytest.raises(DataError, match="not finite"):
+        opened(np.full((2, 4, 4), np.nan), options={"range": "0,1"})
+
+
+def test_numbers_that_may_be_pictures_and_a_resolution(opened):
+    with pytest.raises(UsageError, match=r"no resolution.*range=0,1"):
+        opened(np.zeros((2, 8, 8)), resolution=4)
+    assert opened(np.zeros((2, 8, 8)), resolution=4, options={"range": "0,1"}).sample_shape == (1, 4, 4)
+
+
+def test_one_picture_is_not_many_rows(opened):
+    with pytest.raises(DataError, match="is one picture"):
+        opened(np.zeros((64, 48, 3), dtype=np.uint8))
+
+
+def test_more_than_the_memory_is_read_where_the_resolution_makes_it_fit(opened, monkeypatch):
+    values = np.zeros((20, 64, 64), dtype=np.float32)
+    values[:, 32:] = 1
+    monkeypatch.setattr(memory, "_free", lambda: 30_000)
+    store = opened(values, resolution=32, options={"range": "0,1"})
+    assert store.samples[:, 0, 0].unique().tolist() == [0]
+    assert store.samples[:, 0, -1].unique().tolist() == [255]
+    with pytest.raises(DataError, match="try --resolution 34 or less"):
+        opened(values, options={"range": "0,1"})
+
+
+def test_a_store_does_not_hang_on_its_file(opened, tmp_path):
+    for values in (np.ones((2, 1, 4, 4), dtype=np.uint8), np.ones((2, 3), dtype=np.float32)):
+        store = opened(values)
+        with (tmp_path / "a.npy").open("r+b") as file:
+            file.seek(-4, 2)
+            file.write(bytes(4))
+        assert torch.equal(store.samples, torch.from_numpy(values))
+
+
+def test_a_table_with_a_wild_column_is_said(opened):
+    rows = np.random.default_rng(0).normal(size=(100, 4))
+    assert "scaled" not in opened(rows).understood()
+    rows[:, 2] *= 1e6
+    said = opened(rows).understood()
+    assert "100 rows of numbers, of 4 columns, taken as they stand" in said
+    assert "column 2 is not scaled and goes from -" in said
+    rows[:, 0] += 1e3
+    assert "2 columns are not scaled, column 2 goes" in opened(rows).understood()
+    assert "values are not scaled (mean" in opened(rows.reshape(50, 2, 4)).understood()
+
+
+ANY = st.sampled_from(["u1", "i1", "u2", "i4", "i8", "f2", "f4", "f8", "?"])
+
+
+@given(ANY.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=1, max_dims=5, max_side=5))))
+def test_whatever_is_guessed_no_value_is_beyond_it(values):
+    span = guess_span(values)
+    assert span is None or span[0] <= values.min() <= values.max() <= span[1]
