@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from ganzoo import plugins
 from ganzoo.data.spec import exists, home, parse
