@@ -74,7 +74,7 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The names in ``known`` closest in spelling to ``name``, best first; a first word or a last dotted part counts."""
     import difflib
 
-    known = list(known)
+    known = list(dict.fromkeys(known))
     tail = name.rpartition(".")[2]
     found = difflib.get_close_matches(name, known, n=limit, cutoff=0.6)
     found += [k for k in known if name and k.startswith(f"{name}-") and k not in found]

@@ -23,6 +23,11 @@ from ganzoo.threads import on_fastest_threads
 AT_ONCE = 256
 """So many samples are made and written at a time."""
 
+SHEETS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""The forms of a sheet of pictures, by what the file's name ends in."""
+QUALITY = 92
+"""Of JPEG and WebP, of 100."""
+
 TRIAL = 16
 """On so many it is tried how many threads are fastest."""
 
@@ -72,9 +77,10 @@ def write_grid(path: Path, samples: Tensor, columns: int | None = None) -> None:
 
 
 def save_image(path: Path, image: Image.Image) -> None:
-    """Write a picture as PNG, all or nothing."""
+    """Write a picture, all or nothing, as JPEG or WebP if its name ends so, else as PNG."""
+    form = SHEETS.get(path.suffix.lower(), "PNG")
     with replace_file(path) as beside:
-        image.save(beside, format="PNG")
+        image.save(beside, format=form, **({} if form == "PNG" else {"quality": QUALITY}))
 
 
 def write_preview(stem: Path, samples: Tensor, *, drawn: bool) -> Path:
@@ -101,9 +107,9 @@ def sample_to(
     """Write the samples of ``seeds`` to ``path``.
 
     Args:
-        path: ``*.png``: all on one sheet. ``*.npz``: an array ``arr_0``, uint8 NHWC for pictures and float32 otherwise,
-            written as it is made, so that a million samples take no more memory than a hundred. Else: a folder, which
-            must not exist or be empty, with a PNG for each seed.
+        path: ``*.png``, ``*.jpg`` or ``*.webp``: all on one sheet. ``*.npz``: an array ``arr_0``, uint8 NHWC for pictures and
+            float32 otherwise, written as it is made, so that a million samples take no more memory than a hundred. Else: a
+            folder, which must not exist or be empty, with a PNG for each seed.
         generator: What makes them.
         seeds: One sample each.
         drawn: Whether the samples are pictures; see :func:`can_be_drawn`.
@@ -118,8 +124,8 @@ def sample_to(
     form = path.suffix.lower()
     if not count:
         raise UsageError("no seeds to sample")
-    if form not in ("", ".png", ".npz") or path.name in ("", "-"):
-        raise UsageError(f"cannot write to {str(path)!r}", hint="-o takes a .png, a .npz, or a folder's name")
+    if form not in ("", ".npz", *SHEETS) or path.name in ("", "-"):
+        raise UsageError(f"cannot write to {str(path)!r}", hint="-o takes a .png, .jpg, .webp or .npz, or a folder's name")
     if form and path.is_dir():
         raise UsageError(f"{str(path)!r} is a folder")
     if folder := unwritable(path):
@@ -145,7 +151,7 @@ def _write(path: Path, batches: Batches, seeds: Sequence[int], *, drawn: bool) -
     blocks = [(start, min(start + AT_ONCE, count)) for start in range(0, count, AT_ONCE)]
     if path.suffix.lower() == ".npz":
         write_array(path, batches, count, drawn=drawn)
-    elif path.suffix.lower() == ".png":
+    elif path.suffix.lower() in SHEETS:
         if count > MAX_GRID:
             raise UsageError(f"{count} pictures do not fit one sheet of {MAX_GRID}", hint="write an array: -o samples.npz")
         write_grid(path, torch.cat([batches(*block).cpu() for block in blocks]))

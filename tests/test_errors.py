@@ -44,3 +44,7 @@ def test_the_message_stands_alone_without_a_hint():
 def test_a_wrong_request_exits_like_a_wrong_option():
     """2 is what click and the shell's own tools use, so scripts can tell it from a failure."""
     assert (GanzooError.exit_code, UsageError.exit_code, UnknownNameError.exit_code) == (1, 2, 2)
+
+
+def test_a_name_that_is_known_twice_is_offered_once():
+    assert nearest("adma", ["adam", "sgd", "adam"]) == ["adam"]

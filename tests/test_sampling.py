@@ -123,9 +123,19 @@ def test_pictures_are_bounded_grey_or_rgb():
     assert not can_be_drawn((12,), None)
 
 
-@pytest.mark.parametrize("name", ["grid.jpg", "x.npy", "-", ""])
+@pytest.mark.parametrize("name", ["grid.gif", "x.npy", "-", ""])
 def test_a_name_that_is_no_form_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="cannot write"):
         sample_to(Path(name), pictures(), range(3), drawn=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("grid.jpg", "JPEG"), ("grid.JPEG", "JPEG"), ("grid.webp", "WEBP"), ("grid.png", "PNG")]
+)
+def test_a_sheet_has_the_form_that_its_name_ends_in(tmp_path, name, form):
+    sample_to(tmp_path / name, pictures(), range(4), drawn=True)
+    with Image.open(tmp_path / name) as sheet:
+        assert sheet.format == form
+        assert sheet.size[0] == sheet.size[1]

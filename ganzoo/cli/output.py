@@ -1,7 +1,7 @@
 """Where a command's words go: its result to stdout, talk to stderr.
 
-A result is a table or fields for readers, or JSON for programs. Only a terminal gets a header, wrapped columns and
-colour (unless NO_COLOR is set): what is piped on is one plain line for each row.
+A result is a table or fields for readers, or JSON for programs. A terminal gets wrapped columns and colour (unless NO_COLOR is
+set): what is piped on is a line for each row, after one with the columns' names, with a tab between two cells.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ class Output:
         if sys.stdout is not None and sys.stdout.isatty():
             _draw(columns, cells)
             return
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        self._write("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells))
+        self._write("\n".join("\t".join(row) for row in (columns, *cells)))
 
     def fields(self, sections: Mapping[str, Mapping[str, Json]]) -> None:
         """Named values under headings; a section without any is left out."""

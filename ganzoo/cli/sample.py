@@ -20,7 +20,7 @@ Examples:
 
 \b
 What is written, by what OUTPUT ends in:
-  .png    one sheet of all samples
+  .png    one sheet of all samples; .jpg and .webp, too
   .npz    an array arr_0, uint8 (N, H, W, C), in memory that does not grow with N; float32 if they are no pictures
   else    a folder with one PNG for each seed
 """
@@ -50,10 +50,13 @@ def sample(model: str, seeds: str, output: Path, label: int | None, truncation: 
     from ganzoo.sampling import can_be_drawn, sample_to
     from ganzoo.training.precision import choose_device
 
+    there = output.is_file()
     generator = load(model, device=choose_device(device))
     with counting("sampling") as progress:
         drawn = can_be_drawn(generator.sample_shape, config_of(generator).value_range)
         sample_to(output, generator, chosen, drawn=drawn, labels=label, truncation=truncation, progress=progress)
+    if there:
+        out.say(f"{output} was there before, and has been replaced")
     out.line(str(output))
 
 

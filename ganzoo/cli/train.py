@@ -80,7 +80,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "as with photographs of animals; clothes and digits it can.",
 )
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Any option. May be repeated.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="The same seed, the same run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 @click.option(
     "--precision",

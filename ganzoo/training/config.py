@@ -207,6 +207,9 @@ def resolve(
         elif key in given or "trainer" not in given:
             what = "option" if key in given else f"option, in the preset {preset!r} of {variant!r}:"
             raise UnknownNameError(what, key, [*loop_options, *trainer_options, *plan.dotted(registry, kinds, entry)])
+    if given.get("optimizer") not in (None, "adam", "adamw"):
+        # What a preset says of Adam is nothing to another optimizer, which may not have it.
+        inner = {key: value for key, value in inner.items() if key != "betas" or key in given}
     plan.arguments["trainer"] = inner
     taken = inspect.signature(trainer).parameters
     for key, wanted in (("penalties", bool(plan.penalties)), ("loss", "loss" in given)):

@@ -71,7 +71,9 @@ class Prepared:
         limits = [f"{c.budget.seconds:g} s"] if c.budget.seconds else []
         limits += [f"{c.budget.images:,} images"] if c.budget.images else []
         threads = f"{torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}"
-        kept = f"the best {self.scoring.by} of every {self.scoring.every:,} images" if self.scoring else "the last weights"
+        model = "the weights that it ends with"
+        if self.scoring:
+            model = f"the weights with the best {self.scoring.by}, which is taken every {self.scoring.every:,} images"
         return {
             "variant": f"{c.variant.name}, preset {c.preset}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
@@ -81,7 +83,7 @@ class Prepared:
             "budget": " or ".join(limits),
             "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
             + (f" in each of {count} processes" if count > 1 else ""),
-            "kept": kept,
+            "model": model,
         }
 
 

@@ -104,7 +104,7 @@ def train(
         options: What ``-o`` takes on the command line, e.g. ``{"batch_size": 128, "generator.width": 64}``.
         budget_seconds: Seconds to train.
         images: Images to train; with both, whichever comes first; with neither, the preset's.
-        seed: Of everything random.
+        seed: Of every random number: the same seed gives the same run.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` …
         precision: ``fp32``, ``bf16`` (networks run in bfloat16; weights, losses and penalties stay in float32), or ``auto``:
             bf16 where the device has it and a trial of both agrees.
@@ -120,7 +120,7 @@ def train(
         start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
             checkpoints. It is a new run all the same, whose images are counted from 0.
         log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
-        watcher: Who follows the run.
+        watcher: Is told what happens, as it happens.
 
     Raises:
         UsageError, DataError, PluginError, TrainingError: See :mod:`ganzoo.errors`. Nothing is left behind unless
@@ -157,7 +157,7 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
     Args:
         prepared: What :func:`prepare` made.
         fresh: As for :func:`train`.
-        watcher: Who follows the run.
+        watcher: Is told what happens, as it happens.
     """
     processes = prepared.processes
     watcher = watcher if watcher and processes.is_main else Silent()

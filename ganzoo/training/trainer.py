@@ -34,7 +34,8 @@ class AlternatingTrainer(Trainer):
         optimizer: Its name: ``adam``, ``adamw``, ``sgd``, ``rmsprop``, or any that timm knows.
         lr: Learning rate.
         discriminator_lr: The discriminator's, where it differs.
-        betas: Adam's decay rates, for optimizers that have them.
+        betas: Decay rates, for optimizers that have them; of Adam and AdamW by default 0 and 0.99, as both networks change all
+            the time and a mean over old gradients misleads (0.9 and 0.999 are for networks that are trained alone).
         momentum: For optimizers that have it.
         weight_decay: For both.
     """
@@ -59,6 +60,8 @@ class AlternatingTrainer(Trainer):
         self.penalties = dict(penalties)
         self.n_critic = n_critic
         self.accumulate = accumulate
+        if betas is None and optimizer in ("adam", "adamw"):
+            betas = (0.0, 0.99)
         options: dict[str, Any] = {"betas": betas, "momentum": momentum, "weight_decay": weight_decay}
         for role, rate in (("generator", lr), ("discriminator", discriminator_lr or lr)):
             self.optimizers[role] = create_optimizer(optimizer, self.networks[role], lr=rate, **options)

@@ -29,15 +29,18 @@ def register(registry):
 
 
 def names(stdout):
-    return [line.split()[0] for line in stdout.splitlines()]
+    return [line.split("\t")[0] for line in stdout.splitlines()[1:]]
 
 
 def test_the_shipped_variants_are_listed_with_their_plugin(run_ganzoo):
     done = run_ganzoo("list")
     assert (done.returncode, done.stderr) == (0, "")
     assert set(names(done.stdout)) >= SHIPPED
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("wgan-gp ")]
-    assert line.endswith("  ganzoo:wgan-gp")
+    head, *lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert head == ["NAME", "SUMMARY", "PLUGIN"]
+    assert {len(line) for line in lines} == {3}
+    (line,) = [line for line in lines if line[0] == "wgan-gp"]
+    assert line[2] == "ganzoo:wgan-gp"
 
 
 def test_a_pattern_selects(run_ganzoo):

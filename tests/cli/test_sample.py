@@ -51,3 +51,10 @@ def test_seeds_as_typed():
     assert list(parse_seeds("5, 1,3-4")) == [5, 1, 3, 4]
     with pytest.raises(UsageError):
         parse_seeds("-1")
+
+
+def test_a_file_that_is_overwritten_is_mentioned(run_ganzoo, tmp_path, run):
+    first, second = (run_ganzoo("sample", run, "--seeds", "0-3", "-o", "grid.jpg") for _ in range(2))
+    assert first.stderr == ""
+    assert second.stderr == "grid.jpg was there before, and has been replaced\n"
+    assert second.returncode == 0

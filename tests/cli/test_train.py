@@ -35,7 +35,7 @@ def photos(tmp_path):
 def test_a_run_ends_with_a_model_and_says_where(run_ganzoo, tmp_path):
     result = run_ganzoo("train", "mlp", "--images", "64", "-o", "batch_size=16", "--out", "run")
     assert result.returncode == 0, result.stderr
-    rows = dict(line.split() for line in result.stdout.splitlines())
+    rows = dict(line.split("\t") for line in result.stdout.splitlines()[1:])
     assert rows == {"model": "run/model", "samples": "run/model/samples.png"}
     assert Image.open(tmp_path / rows["samples"]).size == (224, 224)
     assert ganzoo.load(tmp_path / "run").sample([0]).shape == (1, 1, 28, 28)

@@ -246,3 +246,14 @@ def test_a_precision_and_a_seed_are_checked_from_python_too():
         resolve(plugins.load().registry, "mlp", precision="fp16")
     with pytest.raises(UsageError, match="-1"):
         resolve(plugins.load().registry, "mlp", seed=-1)
+
+
+def test_another_optimizer_goes_without_what_the_preset_says_of_adam():
+    def optimizer(**options):
+        return resolve(plugins.load().registry, "dcgan", options=options).parts["trainer"].arguments
+
+    assert optimizer()["betas"] == (0.0, 0.9)
+    assert optimizer(optimizer="adamw")["betas"] == (0.0, 0.9)
+    assert optimizer(optimizer="sgd")["betas"] is None
+    # Whoever types it means it, and is told by the optimizer if it has none.
+    assert tuple(optimizer(optimizer="sgd", betas=[0.5, 0.9])["betas"]) == (0.5, 0.9)

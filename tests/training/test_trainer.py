@@ -252,3 +252,9 @@ def test_a_batch_in_parts_gives_the_result_of_the_whole(parts, options):
 def test_a_batch_that_cannot_be_cut_is_refused():
     with pytest.raises(UsageError, match="accumulate=3"):
         steps(trainer(accumulate=3), 1, batch=4)
+
+
+@pytest.mark.parametrize(("options", "betas"), [({}, (0.0, 0.99)), ({"betas": (0.5, 0.999)}, (0.5, 0.999))])
+def test_adam_forgets_old_gradients_unless_told_otherwise(options, betas):
+    for optimizer in trainer(**options).optimizers.values():
+        assert tuple(optimizer.param_groups[0]["betas"]) == betas
