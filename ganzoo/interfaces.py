@@ -17,6 +17,7 @@ For a shape or an option that it does not support, it raises :class:`ganzoo.Usag
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import UsageError
+from ganzoo.pinned import pinned
 
 
 class Generator(nn.Module, ABC):
@@ -84,6 +86,21 @@ class Generator(nn.Module, ABC):
         Raises:
             UsageError: A seed, label, truncation or latent that the generator cannot take.
         """
+        if latents is not None and latents.requires_grad and torch.is_grad_enabled():
+            raise UsageError(
+                "sample() keeps no gradients, and these latents want some",
+                hint="call the generator itself: generator(latents), or generator(latents, labels)",
+            )
+        with pinned():
+            return self._sample(seeds, labels, truncation, latents)
+
+    def _sample(
+        self,
+        seeds: Iterable[int] | int | None,
+        labels: Iterable[int] | int | None,
+        truncation: float | None,
+        latents: Tensor | None,
+    ) -> Tensor:
         if (seeds is None) == (latents is None):
             raise UsageError("sample() takes either seeds or latents", hint="for example: generator.sample(seeds=range(16))")
         seeds = None if seeds is None else _integers(seeds, "seed")
@@ -121,7 +138,7 @@ class Generator(nn.Module, ABC):
         for seed in seeds:
             if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not in [0, 2^63)")
-            rows.append(self.draw_latents(1, rng.manual_seed(seed)))
+            rows.append(self.draw_latents(1, rng.manual_seed(_whole(seed))))
         return torch.cat(rows)
 
     def _classes(self, labels: Iterable[int] | int | None, seeds: Sequence[int]) -> Tensor | None:
@@ -133,7 +150,7 @@ class Generator(nn.Module, ABC):
             chosen = [seed % self.num_classes for seed in seeds]
         else:
             chosen = _integers(labels, "label")
-            chosen = chosen * len(seeds) if isinstance(labels, int) else chosen
+            chosen = chosen * len(seeds) if is_single(labels) else chosen
         if len(chosen) != len(seeds):
             raise UsageError(f"{len(chosen)} labels for {len(seeds)} samples")
         if wrong := [c for c in chosen if not 0 <= c < self.num_classes]:
@@ -158,10 +175,24 @@ class Generator(nn.Module, ABC):
 
 def _integers(values: Iterable[int] | int, what: str) -> list[int]:
     """One or many integers of any integer type, as a list. Raises UsageError."""
+    many: Iterable[Any] = [values] if is_single(values) else values  # type: ignore[assignment]
     try:
-        return [operator.index(v) for v in (values if isinstance(values, Iterable) else [values])]
+        return [operator.index(v) for v in many]
     except TypeError as error:
         raise UsageError(f"a {what} is a whole number: {error}") from None
+
+
+def is_single(values: object) -> bool:
+    """Whether it is one number and not many: an int, NumPy's, or an array or tensor without axes."""
+    return not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0
+
+
+def _whole(seed: int) -> int:
+    """What a generator on the CPU, which takes the low 32 bits of its seed, is to be seeded with, so that all bits count.
+
+    Seeds below 2^32 stay as they are, and so do their samples.
+    """
+    return seed if seed < 2**32 else int.from_bytes(hashlib.blake2b(seed.to_bytes(8), digest_size=4).digest())
 
 
 def truncate(z: Tensor, threshold: float) -> Tensor:

@@ -6,7 +6,6 @@ Everything in a folder may come from a stranger, so that all of it is validated 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
@@ -17,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
 from ganzoo.errors import ModelError, UsageError
-from ganzoo.files import write_json
+from ganzoo.files import user_path, write_json
 from ganzoo.packages import NEWER
 from ganzoo.variant import NAME, Json, leaves
 
@@ -116,9 +115,7 @@ def find(source: str | Path) -> Path:
     Raises:
         ModelError: There is none.
     """
-    path = Path(source)
-    with contextlib.suppress(RuntimeError):
-        path = path.expanduser()
+    path = user_path(source)
     try:
         path.stat()
     except FileNotFoundError:

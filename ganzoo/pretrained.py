@@ -23,6 +23,7 @@ from ganzoo.files import sha256, write_json
 from ganzoo.hookspecs import PROJECT
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
 from ganzoo.packages import NEWER
+from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
 
 CONFIG_OF = "_ganzoo_config"
@@ -43,13 +44,22 @@ def save(folder: Path, config: ModelConfig, networks: Mapping[str, nn.Module], *
         config: Describes exactly the roles in ``networks``.
         networks: Role -> network.
         half: Store floating-point weights in 16 bits (fp16), for half the size; loading widens them again.
+
+    Raises:
+        OSError: They cannot be written.
+        PluginError: See :func:`tensors_of`.
     """
     assert set(config.networks) == set(networks)
     for role, network in networks.items():
         tensors = tensors_of(network, role)
         if half:
             tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-        save_file(tensors, folder / weights_file(role), metadata={"format": "pt"})
+        path = folder / weights_file(role)
+        try:
+            save_file(tensors, path, metadata={"format": "pt"})
+        except SafetensorError as error:
+            # It has no other word for a disk that is full.
+            raise OSError(f"cannot write {path}: {error}") from error
     described = config.model_dump(mode="json")
     for role, network_config in described["networks"].items():
         network_config["sha256"] = sha256(folder / weights_file(role))
@@ -71,6 +81,7 @@ def tensors_of(network: nn.Module, role: str) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
 
 
+@pinned()
 def load(folder: Path, *, role: str = "generator", device: str | torch.device = "cpu") -> Any:
     """A trained network out of a folder; :func:`ganzoo.load` finds the folder first.
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import UsageError
-from ganzoo.files import replace_file, replace_folder, unwritable
+from ganzoo.files import replace_file, replace_folder, unwritable, user_path
 from ganzoo.interfaces import Generator
 from ganzoo.threads import on_fastest_threads
 
@@ -121,6 +121,7 @@ def sample_to(
         UsageError: A path that cannot be written, or a form that the samples do not have.
     """
     count = len(seeds)
+    path = user_path(path)
     form = path.suffix.lower()
     if not count:
         raise UsageError("no seeds to sample")

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -179,6 +180,10 @@ def test_a_label_changes_the_sample_and_the_batch_does_not(network):
     [
         ({"seeds": [0, 9, 10, 23]}, [0, 9, 0, 3]),
         ({"seeds": [5, 6], "labels": 7}, [7, 7]),
+        ({"seeds": [5, 6], "labels": torch.tensor(7)}, [7, 7]),
+        ({"seeds": [5, 6], "labels": np.int64(7)}, [7, 7]),
+        ({"seeds": np.array(5), "labels": [7]}, [7]),
+        ({"seeds": torch.tensor(12)}, [2]),
         ({"seeds": [5, 6], "labels": [9, 0]}, [9, 0]),
         ({"seeds": range(34), "labels": torch.arange(34) % 2}, [0, 1] * 17),
         ({"latents": torch.zeros(12, 2)}, [*range(10), 0, 1]),
@@ -277,6 +282,27 @@ def test_any_kind_of_integer_is_a_seed():
     expected = Latents().sample([3, 4])
     for seeds in (torch.tensor([3, 4]), torch.tensor([3, 4]).numpy(), (3, 4), range(3, 5)):
         assert torch.equal(Latents().sample(seeds), expected)
+
+
+def test_all_bits_of_a_seed_count_and_small_seeds_stay_what_they_were():
+    generator = Latents((4,))
+    small, large, larger = (generator.sample([seed]) for seed in (7, 7 + 2**32, 7 + 2**62))
+    assert not torch.allclose(small, large)
+    assert not torch.allclose(large, larger)
+    for seed in (0, 7, 2**32 - 1):
+        expected = torch.randn(1, 4, generator=torch.Generator().manual_seed(seed))
+        assert torch.equal(generator.sample([seed]), expected)
+
+
+def test_whoever_wants_gradients_is_told_where_to_have_them():
+    latents = torch.randn(2, 16, requires_grad=True)
+    with pytest.raises(UsageError, match=r"keeps no gradients") as caught:
+        Perceptron().sample(latents=latents)
+    assert "generator(latents)" in caught.value.hint
+    with torch.no_grad():
+        assert Perceptron().sample(latents=latents).shape == (2, 5)
+    Perceptron()(latents).sum().backward()
+    assert latents.grad is not None
 
 
 def test_half_precision_weights_get_half_precision_latents():

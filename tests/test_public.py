@@ -12,7 +12,7 @@ import ganzoo
 PACKAGE = Path(ganzoo.__file__).parent
 SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
-    ["errors", "files", "layers", "plots", "threads"],
+    ["errors", "files", "layers", "plots", "threads", "pinned", "bounded"],
     ["variant", "interfaces"],
     ["registry", "hookspecs", "packages", "losses", "penalties", "data", "model_folder"],
     ["standard", "factory"],

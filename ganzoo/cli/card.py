@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.output import out
+from ganzoo.cli.paths import UserPath
 
 EPILOG = """\b
 Examples:
@@ -19,7 +20,7 @@ It is written from config.json and metrics.json alone, so that what it says is w
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=UserPath())
 @click.option("--name", metavar="NAME", help="What ganzoo.load is given: user/repo. Default: the folder itself.")
 @click.option("--license", "license_name", metavar="NAME", help="Of the weights, as the Hub names it; kept in config.json.")
 def card(folder: Path, name: str | None, license_name: str | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.output import json_option, out
+from ganzoo.cli.paths import UserPath
 
 COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage")
 
@@ -36,7 +37,7 @@ packages that not everybody has; where one is missing, the error has the command
 @click.option("--extractor", metavar="NAME", help="As for ganzoo evaluate.")
 @click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="Of each run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-@click.option("--out", "folder", type=click.Path(path_type=Path), default="runs/compare", show_default=True, metavar="DIR")
+@click.option("--out", "folder", type=UserPath(), default="runs/compare", show_default=True, metavar="DIR")
 @json_option
 def compare(
     names: tuple[str, ...],

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.output import json_option, out
+from ganzoo.cli.paths import UserPath
 
 EPILOG = """\b
 Examples:
@@ -61,7 +62,7 @@ command that installs a missing one.
 @click.option("--train", metavar="DATA", help="What it was trained on, where neither its run nor its folder says so.")
 @click.option(
     "--neighbours",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     metavar="PNG",
     help="Write samples beside their nearest training samples.",
 )

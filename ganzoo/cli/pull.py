@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.output import out
+from ganzoo.cli.paths import UserPath
 
 EPILOG = """\b
 Examples:
@@ -21,7 +22,7 @@ Every file is compared with the hash that the Hub gives for it, and the model is
 
 @click.command(epilog=EPILOG)
 @click.argument("repo", metavar="USER/REPO[@REVISION]")
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.argument("folder", type=UserPath(), required=False)
 def pull(repo: str, folder: Path | None) -> None:
     """Download a model; with FOLDER, copy it there."""
     from ganzoo.hub.pull import pull as pull_folder

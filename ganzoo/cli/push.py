@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.output import out
+from ganzoo.cli.paths import UserPath
 
 EPILOG = """\b
 Examples:
@@ -22,7 +23,7 @@ the card is to have some: ganzoo evaluate FOLDER --data ...
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=UserPath())
 @click.argument("repo", metavar="USER/REPO")
 @click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")
 @click.option("--revision", metavar="BRANCH", help="A branch other than the main one; made if it is not there.")

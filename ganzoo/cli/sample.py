@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.output import out
+from ganzoo.cli.paths import UserPath
 from ganzoo.errors import UsageError
 
 EPILOG = """\b
@@ -31,9 +32,7 @@ MAX_SEEDS = 100_000_000
 @click.command(epilog=EPILOG)
 @click.argument("model")
 @click.option("--seeds", default="0-63", show_default=True, metavar="SEEDS", help="7 or 0-63 or 1,5,10-19.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default="samples.png", show_default=True, help="Where to write."
-)
+@click.option("-o", "--output", type=UserPath(), default="samples.png", show_default=True, help="Where to write.")
 @click.option("--class", "label", type=int, metavar="N", help="The class to sample, of a conditional model. Default: all.")
 @click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")

@@ -11,6 +11,7 @@ import click
 
 from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
 from ganzoo.cli.output import out
+from ganzoo.cli.paths import UserPath
 from ganzoo.data import FORMS
 from ganzoo.errors import UsageError
 from ganzoo.variant import Json
@@ -114,7 +115,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option(
     "--out",
     "folder",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="The run's folder. Default: in runs/; the same run's, or a new one.",
 )
 @click.option("--fresh", is_flag=True, help="Start over: in the folder that --out names, or in a new one.")

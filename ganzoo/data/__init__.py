@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ganzoo.data.spec import Options, exists, home, parse, require_known
+from ganzoo.data.spec import Options, exists, parse, require_known
 from ganzoo.errors import DataError, GanzooError, PluginError, UnknownNameError, UsageError
+from ganzoo.files import user_path
 from ganzoo.registry import REFERENCE, Registry
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def open_data(
     if not spec.strip():
         raise UsageError("--data is empty", hint=_FORMS_HINT)
     name, options = parse(spec)
-    path = home(name)
+    path = user_path(name)
     if _is_dataset(registry, name) or (REFERENCE.fullmatch(name) and not exists(path)):
         require_known(options, (), f"the dataset {name}")
         return _call(registry, name, resolution, progress)

@@ -41,10 +41,11 @@ from ganzoo.data.reading import (
     words_for_square,
 )
 from ganzoo.data.shards import PREFIXES, Shards
-from ganzoo.data.spec import home, parse, require_known
+from ganzoo.data.spec import parse, require_known
 from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.stream import Contents, Stream
 from ganzoo.errors import DataError, GanzooError, UsageError
+from ganzoo.files import user_path
 
 OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
 
@@ -128,8 +129,8 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
 def _at_home(name: str, options: dict[str, str]) -> tuple[str, dict[str, str]]:
     """The same, with the user's folder for ``~`` wherever a path may be."""
     prefix, _, rest = name.partition("/")
-    paths = {key: str(home(options[key])) for key in ("root", "split") if options.get(key, "").startswith("~")}
-    return f"{prefix}/{home(rest)}" if rest.startswith("~") else name, {**options, **paths}
+    paths = {key: str(user_path(options[key])) for key in ("root", "split") if options.get(key, "").startswith("~")}
+    return f"{prefix}/{user_path(rest)}" if rest.startswith("~") else name, {**options, **paths}
 
 
 def _why_none(labels: Tensor) -> str:

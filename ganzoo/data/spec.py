@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.files import user_path
 
 Options = Mapping[str, str]
 
@@ -20,20 +21,13 @@ def parse(spec: str) -> tuple[str, dict[str, str]]:
     """
     marks = [index for index, letter in enumerate(spec) if letter == "?"]
     for end in (len(spec), *reversed(marks)):
-        if exists(home(spec[:end])):
+        if exists(user_path(spec[:end])):
             break
     else:
         end = marks[0] if marks else len(spec)
     # In a link, + is a space; in a path it is a plus.
     query = spec[end + 1 :].replace("+", "%2B")
     return spec[:end], dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-
-
-def home(path: str) -> Path:
-    """A path whose ``~`` is the user's folder."""
-    with contextlib.suppress(RuntimeError):  # ~nobody is no home
-        return Path(path).expanduser()
-    return Path(path)
 
 
 def exists(path: Path) -> bool:

@@ -24,9 +24,10 @@ from ganzoo.evaluation.protocol import Protocol, versions
 from ganzoo.evaluation.references import RELATIVE, find_references, left_out
 from ganzoo.evaluation.scores import Scores, write_scores
 from ganzoo.evaluation.subject import Subject, find_subject
-from ganzoo.files import unwritable
+from ganzoo.files import unwritable, user_path
 from ganzoo.hub.card import write_card
 from ganzoo.interfaces import Generator
+from ganzoo.pinned import pinned
 from ganzoo.variant import Json
 
 SAMPLES = 10_000
@@ -37,6 +38,7 @@ NEED_FIDELITY = {"fd", "kid", "precision", "recall", "rfd"}
 ALL_MEASURES = (*MEASURES, "class_distance", "rfd", "copying")
 
 
+@pinned()
 def evaluate(
     source: str | Path | Generator,
     *,
@@ -81,7 +83,8 @@ def evaluate(
     measures = (measures,) if isinstance(measures, str) else measures
     if unknown := [name for name in measures if name not in ALL_MEASURES]:
         raise UnknownNameError("measure", unknown[0], ALL_MEASURES)
-    if neighbours and (folder := unwritable(Path(neighbours))):
+    neighbours = user_path(neighbours) if neighbours else None
+    if neighbours and (folder := unwritable(neighbours)):
         raise UsageError(f"cannot write to {str(folder)!r}", hint="name another file: --neighbours nearest.png")
     registry = plugins.load().registry
     drawn = find_subject(source, registry, samples=samples, seed=seed, device=device)
@@ -127,7 +130,7 @@ def evaluate(
             # What took minutes is told all the same.
             notes.append(f"nothing is written to {drawn.folder}: {getattr(error, 'strerror', None) or error}")
     if neighbours and training:
-        write_neighbours(Path(neighbours), drawn.batches, features, training, train_features)
+        write_neighbours(neighbours, drawn.batches, features, training, train_features)
     return replace(scores, notes=tuple(notes))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from pathlib import Path
 
 from ganzoo import model_folder
 from ganzoo.errors import ModelError, UsageError
-from ganzoo.files import replace_folder
+from ganzoo.files import replace_folder, user_path
 from ganzoo.hub.client import parse_repo, talking
 from ganzoo.hub.find import download, unless_it_fails
 from ganzoo.hub.push import model_files, validate
@@ -55,9 +54,7 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
 
 def _target(folder: Path) -> Path:
     """The folder to copy to. Raises UsageError for one in which anything would be lost but a model."""
-    with contextlib.suppress(RuntimeError):  # ~nobody is no home
-        folder = folder.expanduser()
-    folder = folder.resolve()
+    folder = user_path(folder).resolve()
     if not folder.exists():
         return folder
     if not folder.is_dir():

@@ -15,7 +15,7 @@ from ganzoo.variant import Json
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-LOWER_IS_BETTER = ("fd", "kid", "rfd", "fd_train", "class_distance", "copying")
+LOWER_IS_BETTER = ("fd", "kid", "rfd", "fd_train", "class_distance")
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,15 @@ def search(
             )
         )
     hits = [hit for model in found for hit in _hits(model, score)]
-    sign = 1 if score in LOWER_IS_BETTER else -1
-    return sorted(hits, key=lambda hit: (hit.score is None, hit.protocol, sign * (hit.score or 0), hit.repo))
+    return sorted(hits, key=lambda hit: (hit.score is None, hit.protocol, _badness(score, hit.score or 0), hit.repo))
+
+
+def _badness(name: str, value: float) -> float:
+    """Lower is better."""
+    if name == "copying":
+        # Below a half, samples are farther from the training data than new pictures are, which is no merit.
+        return abs(value - 0.5)
+    return value if name in LOWER_IS_BETTER else -value
 
 
 def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:

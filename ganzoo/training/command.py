@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ganzoo import plugins
-from ganzoo.data.spec import exists, home, parse
+from ganzoo.data.spec import exists, parse
+from ganzoo.files import user_path
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import FREE
 from ganzoo.training.scoring import Scoring
@@ -88,6 +89,6 @@ def _changes(plain: RunConfig, config: RunConfig) -> Iterator[tuple[str, Json]]:
 def shareable(data: str) -> str:
     """What ``--data`` named, without the folders on this machine that lead to it."""
     name, _ = parse(data)
-    path = home(name)
+    path = user_path(name)
     # With ./ before it no name is a registered dataset's.
     return f"./{path.name}{data[len(name) :]}" if exists(path) and path.name not in ("", name) else data

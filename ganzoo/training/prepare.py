@@ -17,13 +17,15 @@ from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import UsageError
 from ganzoo.factory import build_networks, count_parameters
+from ganzoo.files import user_path
 from ganzoo.hub.client import check_client
 from ganzoo.interfaces import Trainer
+from ganzoo.pinned import pinned
 from ganzoo.sampling import can_be_drawn
 from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
-from ganzoo.training.loop import blaming, stream
+from ganzoo.training.loop import blaming, seed_layers, stream
 from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
@@ -87,6 +89,7 @@ class Prepared:
         }
 
 
+@pinned()
 def prepare(
     config: RunConfig,
     *,
@@ -107,7 +110,7 @@ def prepare(
         UsageError, DataError, PluginError: As :func:`train`.
     """
     if os.environ.get("RANK", "0") == "0":
-        check_folder(Path(out) if out is not None else RUNS / "new")
+        check_folder(user_path(out) if out is not None else RUNS / "new")
         check_trackers(log)
         check_client()  # which writes the card's metadata
     processes = join(device)
@@ -123,7 +126,7 @@ def prepare(
     if len(store) < max(FEW, config.loop.batch_size):
         following.noticed(f"of {len(store):,} samples a model can learn little but these very ones by heart")
     mirror = settle_mirror(config, store, processes)
-    torch.manual_seed(stream(config.seed, 0, "weights"))
+    seed_layers(processes.device, stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
         sample_shape=store.sample_shape,
@@ -152,7 +155,7 @@ def prepare(
     with blaming("the moving average of the generator"):
         ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images, config.loop.ema_ramp)
         ema.update(1, 1)
-    folder, trackers = Path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
+    folder, trackers = user_path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
     prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, mirror, trackers, scoring, start)
     if scoring and processes.is_main:
         scoring.prepare(prepared.store)

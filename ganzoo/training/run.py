@@ -16,6 +16,7 @@ from ganzoo.data.store import Feed, Store
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, write_json
 from ganzoo.interfaces import Trainer
+from ganzoo.pinned import pinned
 from ganzoo.sampling import can_be_drawn, write_preview
 from ganzoo.threads import on_threads
 from ganzoo.training.advice import advise
@@ -29,7 +30,7 @@ from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.model import SHOWN, Preview, describe_model, left_unsaid, write_model
 from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
-from ganzoo.training.precision import PRECISIONS, Precision
+from ganzoo.training.precision import PRECISIONS, Precision, choose_device
 from ganzoo.training.prepare import Prepared, prepare, settle_precision, wanted_precision
 from ganzoo.training.rehearsal import try_keeping, try_steps
 from ganzoo.training.resume import find_past
@@ -70,6 +71,7 @@ class Run:
     advice: str = ""
 
 
+@pinned()
 def train(
     variant: str,
     *,
@@ -144,11 +146,13 @@ def train(
         start=None if start is None else str(start),
     )
     # The caller's own random numbers are none of a run's business.
-    with torch.random.fork_rng():
+    chosen = choose_device(device)
+    with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
         prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
         return execute(prepared, fresh=fresh, watcher=watcher)
 
 
+@pinned()
 def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None = None) -> Run:
     """Train, or go on training, and leave a model folder in the run's folder.
 

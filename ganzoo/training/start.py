@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from ganzoo.errors import UsageError
-from ganzoo.files import sha256
+from ganzoo.files import sha256, user_path
 from ganzoo.training.checkpoint import MANIFEST, Checkpoints, read_checkpoint
 from ganzoo.training.folder import CHECKPOINTS
 from ganzoo.training.state import Snapshot, restore_networks, tensors_in
@@ -57,7 +57,7 @@ def find_start(source: str | Path) -> Start:
         UsageError: There is no checkpoint.
         TrainingError: It is damaged, or all of them are.
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     if (path / MANIFEST).is_file():
         return Start(path, read_checkpoint(path))
     found = Checkpoints(path / CHECKPOINTS).newest(lambda text: None)

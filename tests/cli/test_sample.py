@@ -58,3 +58,18 @@ def test_a_file_that_is_overwritten_is_mentioned(run_ganzoo, tmp_path, run):
     assert first.stderr == ""
     assert second.stderr == "grid.jpg was there before, and has been replaced\n"
     assert second.returncode == 0
+
+
+def test_a_home_folder_is_one_in_paths_that_are_written_and_read(run_ganzoo, tmp_path):
+    home = {"HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    words = ("mlp", "--images", "16", "-o", "batch_size=8", "-o", "generator.hidden=8", "-o", "discriminator.hidden=8")
+    for command in (
+        ("train", *words, "--out=~/run"),
+        ("sample", "~/run", "--seeds", "0-3", "--output=~/grid.png"),
+        ("card", "~/run"),
+    ):
+        result = run_ganzoo(*command, env=home)
+        assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "home").iterdir() if path.name[0] != "."} == {"run", "grid.png"}
+    assert not (tmp_path / "~").exists()

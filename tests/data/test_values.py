@@ -121,5 +121,10 @@ ANY = st.sampled_from(["u1", "i1", "u2", "i4", "i8", "f2", "f4", "f8", "?"])
 
 @given(ANY.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=1, max_dims=5, max_side=5))))
 def test_whatever_is_guessed_no_value_is_beyond_it(values):
-    span = guess_span(values)
+    try:
+        span = guess_span(values)
+    except DataError:
+        # One single picture is none of many.
+        assert values.ndim == 3
+        return
     assert span is None or span[0] <= values.min() <= values.max() <= span[1]

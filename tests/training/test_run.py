@@ -181,7 +181,7 @@ def test_what_is_not_bounded_is_written_as_it_is(tmp_path, shape):
 
 @pytest.mark.parametrize("variant", ["dcgan", "wgan-gp"])
 def test_networks_that_make_pictures_refuse_what_has_no_bounds(tmp_path, variant):
-    np.save(tmp_path / "x.npy", np.zeros((10, 1, 28, 28), "f4"))
+    np.save(tmp_path / "x.npy", np.linspace(-5, 5, 7840, dtype="f4").reshape(10, 1, 28, 28))
     with pytest.raises(UsageError, match="without bounds"):
         train(tmp_path / "run", variant, data=str(tmp_path / "x.npy"))
 
