@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from ganzoo.packages import PROJECT
+
 if TYPE_CHECKING:
     import click
 
     from ganzoo.registry import Registrar
-
-PROJECT = "ganzoo"
-"""The pluggy project name and the entry-point group."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.hookspecs import PROJECT
-
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+
+PROJECT = "ganzoo"
+"""The distribution's name, which is the pluggy project's and the entry-point group's, too."""
 
 NEWER = "get a newer copy of ganzoo and install it as its README says"
 """What to do if something asks for a newer ganzoo."""

@@ -27,8 +27,7 @@ import pluggy
 
 from ganzoo import __version__, hookspecs, standard
 from ganzoo.errors import PluginError, UnknownNameError, debugging, nearest, place_of
-from ganzoo.hookspecs import PROJECT
-from ganzoo.packages import AGAIN, NEWER, developed_in
+from ganzoo.packages import AGAIN, NEWER, PROJECT, developed_in
 from ganzoo.registry import Origin, Registrar, Registry
 from ganzoo.variant import lenient
 

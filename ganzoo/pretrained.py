@@ -20,9 +20,8 @@ from ganzoo.bounded import MAX_PIECES, build_bounded
 from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
-from ganzoo.hookspecs import PROJECT
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
-from ganzoo.packages import NEWER
+from ganzoo.packages import NEWER, PROJECT
 from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
 

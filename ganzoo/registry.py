@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ganzoo.errors import PluginError, UnknownNameError, UsageError, describe, place_of
-from ganzoo.hookspecs import PROJECT
-from ganzoo.packages import AGAIN, developed_in
+from ganzoo.packages import AGAIN, PROJECT, developed_in
 from ganzoo.variant import NAME, Variant, noting
 
 Kind: TypeAlias = Literal[

@@ -86,7 +86,8 @@ def test_a_run_that_made_nothing_of_use_is_told_apart(run_ganzoo, plugin_distrib
     words = ("compare", "deaf", "mlp@keras", "--images", "9k", "--seeds", "1", "--samples", "300", "--device", "cpu")
     result = run_ganzoo(*words, plugins=[folder])
     assert result.returncode == 0, result.stderr
-    deaf, keras = result.stdout.splitlines()
+    head, deaf, keras = result.stdout.splitlines()
+    assert head.endswith("\tNO GOOD")
     assert deaf.endswith("1 of 1")
     assert keras.endswith("0 of 1")
     assert "what it made is no good: it collapsed after" in result.stderr
@@ -118,7 +119,8 @@ def test_the_command(run_ganzoo, tmp_path):
     words = ("compare", "mlp", "mlp@keras", "--images", "640", "--seeds", "2", "--samples", "300", "--device", "cpu")
     result = run_ganzoo(*words)
     assert result.returncode == 0, result.stderr
-    mlp, keras = result.stdout.splitlines()
+    head, mlp, keras = result.stdout.splitlines()
+    assert head.startswith("NAME\tSEEDS\tIMAGES\tFD\tKID")
     assert mlp.split()[:2] == ["mlp", "2"]
     assert "±" in keras
     assert "mlp@keras, seed 1: run 4 of 4" in result.stderr

@@ -7,8 +7,8 @@ SHIPPED = {"mlp", "dcgan", "wgan-gp"}
 
 
 def listed(stdout):
-    """The first word of every line, which is a name unless something else got into the result."""
-    return {line.split()[0] for line in stdout.splitlines() if line.strip()}
+    """The first word of every line but a table's head, which is a name unless something else got into the result."""
+    return {line.split()[0] for line in stdout.splitlines() if line.strip() and not line.startswith("NAME\t")}
 
 
 def assert_one_line(stderr, kind, broken):

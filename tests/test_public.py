@@ -12,9 +12,9 @@ import ganzoo
 PACKAGE = Path(ganzoo.__file__).parent
 SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
-    ["errors", "files", "layers", "plots", "threads", "pinned", "bounded"],
+    ["errors", "files", "layers", "packages", "plots", "threads", "pinned", "bounded"],
     ["variant", "interfaces"],
-    ["registry", "hookspecs", "packages", "losses", "penalties", "data", "model_folder"],
+    ["registry", "hookspecs", "losses", "penalties", "data", "model_folder"],
     ["standard", "factory"],
     ["plugins", "pretrained", "sampling"],
     ["hub"],

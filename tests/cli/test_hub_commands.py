@@ -19,6 +19,7 @@ def test_from_a_run_to_the_hub_and_back(hub, trained, run_ganzoo, tmp_path):
     plan = run_ganzoo("push", str(run), "alice/clothes", "--dry-run")
     assert plan.returncode == 0, plan.stderr
     assert [line.split()[:2] for line in plan.stdout.splitlines()] == [
+        ["WHAT", "FILE"],
         ["send", "config.json"],
         ["send", "model.safetensors"],
         ["send", "samples.png"],

@@ -62,7 +62,7 @@ def test_two_processes_compute_what_one_does(tmp_path, variant, steps, words):
     words = ("--images", str(steps * BATCH), *words)
     train(variant, tmp_path / "one", 1, *words, **plainly)
     done = train(variant, tmp_path / "two", 2, *words, **plainly)
-    assert done.stdout.count("model ") == 1
+    assert done.stdout.count("model\t") == 1
     one, two = left(tmp_path / "one"), left(tmp_path / "two")
     assert one.keys() == two.keys()
     for name, tensor in one.items():
