@@ -1,7 +1,8 @@
 """Where a command's words go: its result to stdout, talk to stderr.
 
 A result is a table or fields for readers, or JSON for programs. A terminal gets wrapped columns and colour (unless NO_COLOR is
-set): what is piped on is a line for each row, after one with the columns' names, with a tab between two cells.
+set). What is piped on is a line for each field, and one for each row of a table, after one with the columns' names, with a tab
+between two cells.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import click
 
@@ -33,21 +34,31 @@ class Output:
         cells = [[printable(cell) for cell in row] for row in rows]
         if not cells:
             return
-        if sys.stdout is not None and sys.stdout.isatty():
+        if _is_terminal():
             _draw(columns, cells)
             return
         self._write("\n".join("\t".join(row) for row in (columns, *cells)))
 
-    def fields(self, sections: Mapping[str, Mapping[str, Json]]) -> None:
-        """Named values under headings; a section without any is left out."""
-        sections = {title: values for title, values in sections.items() if values}
-        width = max((len(name) for values in sections.values() for name in values), default=0)
+    def fields(self, sections: Mapping[str, Mapping[str, Json]], *, whole: Collection[str] = ()) -> None:
+        """Named values under headings; a section without any is left out.
+
+        Args:
+            sections: Heading -> name -> value.
+            whole: Headings of values that people copy, such as commands, and that are therefore never cut into lines.
+        """
+        words = {
+            title: {printable(name): printable(_words(value)) for name, value in values.items()}
+            for title, values in sections.items()
+            if values
+        }
+        if _is_terminal():
+            _draw_fields(words, whole)
+            return
+        width = _width(words)
         blocks = []
-        for title, values in sections.items():
-            lines = [
-                f"  {printable(name).ljust(width)}  {printable(_words(value))}".rstrip() for name, value in values.items()
-            ]
-            blocks.append("\n".join([title, *lines]))
+        for title, values in words.items():
+            lines = [f"  {name.ljust(width)}  {value}".rstrip() for name, value in values.items()]
+            blocks.append("\n".join([printable(title), *lines]))
         self._write("\n\n".join(blocks))
 
     def json(self, value: Json) -> None:
@@ -87,6 +98,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def _words(value: Json) -> str:
     if value is None:
         return "-"
@@ -108,3 +123,33 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)
+
+
+def _width(sections: Mapping[str, Mapping[str, str]]) -> int:
+    return max((len(name) for values in sections.values() for name in values), default=0)
+
+
+def _draw_fields(sections: Mapping[str, Mapping[str, str]], whole: Collection[str]) -> None:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    # Where a terminal is narrow, long names are wrapped as well, so that values keep half of it.
+    width = min(_width(sections), max(console.width // 2 - 4, 1))
+    for number, (title, values) in enumerate(sections.items()):
+        if number:
+            console.print()
+        console.print(Text(printable(title), style="bold"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(width=width, overflow="fold")
+        table.add_column(overflow="fold")
+        for name, value in values.items():
+            if title in whole:
+                # The terminal itself folds what is too long, and whoever copies that gets one line.
+                console.print(Text(f"  {name.ljust(width)}  {value}"), soft_wrap=True)
+            else:
+                table.add_row(Text(name), Text(value))
+        if table.row_count:
+            console.print(Padding(table, (0, 0, 0, 2)))

@@ -2,13 +2,13 @@
 
 import json
 import os
-import pty
 import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
 
+from cli.terminal import on_terminal
 from ganzoo.cli.list import KINDS
 from ganzoo.registry import KINDS as REGISTRY_KINDS
 
@@ -103,30 +103,6 @@ def test_a_name_is_listed_as_it_must_be_typed_and_a_summary_cannot_move_the_curs
     assert line.split() == ["stranger:dcgan", r"[bold]mine\x1b[31m\nnow", "stranger:mine"]
     (variant,) = json.loads(run_ganzoo("list", "stranger:*", "--json", plugins=[stranger]).stdout)
     assert variant["name"] == "stranger:dcgan"
-
-
-def on_terminal(*args, **env):
-    """What the installed command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    command = Path(sysconfig.get_path("scripts")) / "ganzoo"
-    with subprocess.Popen(
-        [command, *args], stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", **env}
-    ) as process:
-        os.close(theirs)
-        written = b""
-        while chunk := read(ours):
-            written += chunk
-    os.close(ours)
-    assert process.returncode == 0
-    return written.decode()
-
-
-def read(terminal):
-    # Linux reports the other side's closing as an error.
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
 
 
 def test_a_terminal_gets_a_header_and_wrapped_columns():
