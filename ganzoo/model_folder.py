@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,6 +102,11 @@ class ModelConfig(BaseModel):
     training: dict[str, Json] = {}
     samples: SeedsConfig | None = None
     license: Annotated[str, Field(pattern=LICENSE)] | None = None
+
+
+def can_be_drawn(sample_shape: Sequence[int], value_range: tuple[float, float] | None) -> bool:
+    """Whether samples are pictures: grey or RGB, ``(C, H, W)``, of a bounded range."""
+    return len(sample_shape) == 3 and sample_shape[0] in (1, 3) and value_range is not None
 
 
 def weights_file(role: str) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ganzoo.errors import UsageError
 from ganzoo.files import replace_file, replace_folder, unwritable, user_path
 from ganzoo.interfaces import Generator
+from ganzoo.model_folder import can_be_drawn as can_be_drawn
 from ganzoo.threads import on_fastest_threads
 
 AT_ONCE = 256
@@ -37,11 +38,6 @@ MAX_GRID = 10_000
 Progress = Callable[[int, int], None]
 Batches = Callable[[int, int], Tensor]
 """``(start, stop)`` to the samples of that range."""
-
-
-def can_be_drawn(sample_shape: Sequence[int], value_range: tuple[float, float] | None) -> bool:
-    """Whether samples are pictures: grey or RGB, ``(C, H, W)``, of a bounded range."""
-    return len(sample_shape) == 3 and sample_shape[0] in (1, 3) and value_range is not None
 
 
 def to_levels(samples: Tensor) -> Tensor:

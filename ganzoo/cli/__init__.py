@@ -16,7 +16,7 @@ from ganzoo.cli.output import out
 
 COMMANDS = {
     "list": ("ganzoo.cli.list:list_names", "List the variants, or the parts they are made of."),
-    "info": ("ganzoo.cli.info:info", "Show what a variant is made of, and its presets."),
+    "info": ("ganzoo.cli.info:info", "Show what a variant, a run or a model is, and what to do with it."),
     "train": ("ganzoo.cli.train:train", "Train a variant."),
     "sample": ("ganzoo.cli.sample:sample", "Draw samples from a trained model."),
     "evaluate": ("ganzoo.cli.evaluate:evaluate", "Score a model's samples, or a file of samples."),

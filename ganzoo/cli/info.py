@@ -1,4 +1,4 @@
-"""``ganzoo info``: one variant, its parts and its presets."""
+"""``ganzoo info``: a variant, its parts and its presets; or a run or a trained model, and what to do with it next."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from dataclasses import asdict
 import click
 
 from ganzoo.cli.output import json_option, out
+from ganzoo.registry import Registry
 from ganzoo.variant import Json
 
 EPILOG = """\b
 Examples:
   ganzoo info dcgan
   ganzoo info dcgan@paper
+  ganzoo info runs/dcgan-fashion-mnist-10k       where the run stands, its scores, the commands that go on from there
+  ganzoo info dcgan-fashion-mnist                a model that ships, a model's folder, or one that was pulled
   ganzoo info dcgan --json
+
+\b
+A folder that is called like a variant: ganzoo info ./dcgan
 """
 
 
@@ -21,17 +27,42 @@ Examples:
 @click.argument("name")
 @json_option
 def info(name: str, as_json: bool) -> None:
-    """Show what the variant NAME, or NAME@PRESET, is made of, every option with its value, and its presets."""
+    """Show what NAME is: a variant, the folder of a run, or a trained model.
+
+    Of a variant (or NAME@PRESET): its parts, every option with its value, and its presets. Of a run or a model: what it was
+    trained on and how long, what was noticed, its scores with their protocols, where its files are, and the commands that
+    sample it, score it and go on with it. Nothing is downloaded.
+    """
     from ganzoo import plugins
-    from ganzoo.errors import UsageError
-    from ganzoo.factory import options_of, summaries_of
+    from ganzoo.errors import UnknownNameError
     from ganzoo.hub.shipped import shipped_models
-    from ganzoo.model_folder import CARD
+
+    registry, shipped = plugins.load().registry, shipped_models()
+    if registry.find("variant", name.partition("@")[0]):
+        if _is_folder(name):
+            out.say(f"{name!r} is a folder here, too: ganzoo info ./{name}")
+        _tell_variant(registry, name, as_json=as_json)
+    elif name in shipped or "/" in name or name.startswith((".", "~", "shipped:")) or _is_folder(name):
+        from ganzoo.cli.info_folder import find_folder, tell
+        from ganzoo.training.report import report
+
+        tell(name, report(find_folder(name, shipped=shipped)), registry, as_json=as_json)
+    else:
+        known = [*registry.names("variant"), *shipped]
+        raise UnknownNameError("variant or model", name, known, hint="a run or a model of your own is told by its folder")
+
+
+def _is_folder(name: str) -> bool:
+    import os
+
+    # Of names that no file can have, pathlib raises.
+    return os.path.isdir(name)  # noqa: PTH112
+
+
+def _tell_variant(registry: Registry, name: str, *, as_json: bool) -> None:
+    from ganzoo.factory import options_of, summaries_of
     from ganzoo.training.config import LoopSettings, resolve
 
-    if name in (shipped := shipped_models()):
-        raise UsageError(f"{name} is a trained model, not a variant", hint=f"its card is {shipped[name] / CARD}")
-    registry = plugins.load().registry
     config = resolve(registry, name)
     entry, variant = config.entry, config.variant
     penalties = {f"penalties.{penalty}": part for penalty, part in config.penalties.items()}

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 from ganzoo import model_folder, plugins
 from ganzoo.files import replace_file
 from ganzoo.hub.client import REPO, check_client
-from ganzoo.model_folder import ModelConfig, read_config, read_scores, weights_file
+from ganzoo.model_folder import ModelConfig, can_be_drawn, read_config, read_scores, weights_file
 from ganzoo.registry import Entry
 from ganzoo.variant import Json, Variant
 
@@ -340,8 +340,6 @@ def _dataset(config: ModelConfig) -> str:
 
 
 def _is_picture(config: ModelConfig) -> bool:
-    from ganzoo.sampling import can_be_drawn
-
     return can_be_drawn(config.sample_shape, config.value_range)
 
 

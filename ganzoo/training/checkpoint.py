@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, sha256, write_json
+from ganzoo.training.records import numbered
 from ganzoo.training.state import Snapshot
 
 FORMAT = 1
@@ -111,11 +111,7 @@ class Checkpoints:
         return _by_judge(paths).get((self.judge, self.by), {})
 
     def _paths(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return sorted(
-            p for p in self.folder.iterdir() if re.fullmatch(r"\d{12,}", p.name) and not p.is_symlink() and p.is_dir()
-        )
+        return numbered(self.folder)
 
     def _prune(self, newest: Path) -> None:
         """Remove what need not be kept now that ``newest`` is there: also what is ahead of it, which was passed over."""

@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 from ganzoo.errors import TrainingError, UsageError
 from ganzoo.files import is_leftover, unwritable
 from ganzoo.model_folder import as_text
-from ganzoo.training.precision import PRECISIONS
 from ganzoo.variant import Json
 
 RUNS = Path("runs")
@@ -30,6 +29,9 @@ JOURNAL = "clock.jsonl"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 
+SETTLED = ("fp32", "bf16")
+"""The precisions that a run can be in, once that is settled; those of :data:`ganzoo.training.precision.PRECISIONS`."""
+
 SHEET = r"\d{10,}\.(png|npz)"
 """What sheets of samples are called."""
 
@@ -41,6 +43,7 @@ WRITTEN = {
 
 FREE = {
     "ganzoo",
+    "command",
     "plugin",
     "preset",
     "data",
@@ -204,6 +207,19 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"cannot write to {str(parent)!r}", hint="name another folder: --out DIR")
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether a process trains in a folder, as far as can be seen."""
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what a process that was killed had begun to write in a run's folder."""
     for parent in (folder, folder / CHECKPOINTS, folder / "samples"):
@@ -225,7 +241,7 @@ def read_run(folder: Path) -> dict[str, Json] | None:
         return None
     # A model folder has a config.json too, of another form.
     is_run = isinstance(config, dict) and {"variant", "loop", "trainer"} <= config.keys()
-    return config if is_run and isinstance(config.get("budget"), dict) and config.get("precision") in PRECISIONS else None
+    return config if is_run and isinstance(config.get("budget"), dict) and config.get("precision") in SETTLED else None
 
 
 def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[str, Json, Json]]:

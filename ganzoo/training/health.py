@@ -7,17 +7,14 @@ random. It is a row of ``metrics.jsonl``, from which a run that goes on knows wh
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganzoo.training.folder import METRICS
 from ganzoo.training.likeness import Likeness
 from ganzoo.training.verdict import NEAR, Look, Verdict, faults, judge
 from ganzoo.variant import Json
@@ -177,21 +174,3 @@ class Health:
 def _rounded(value: float | None) -> float | None:
     """As it is written down, so that a run that reads it again sees the same."""
     return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None
-
-
-def read_looks(folder: Path, images: int) -> list[Look]:
-    """What was found in a run up to so many images, but for what an interruption had it look at: the first one first."""
-    try:
-        lines = (folder / METRICS).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    names = [field.name for field in fields(Look)]
-    looks = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-            if row["images"] <= images and "spread" in row and not row.get("unscheduled"):
-                looks.append(Look(**{name: row.get(name) for name in names}))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return looks

@@ -13,10 +13,9 @@ from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
 from ganzoo.training.config import MOST_THREADS
 from ganzoo.training.folder import CHECKPOINTS, JOURNAL, RunFolder
-from ganzoo.training.health import read_looks
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.prepare import Prepared
-from ganzoo.training.scoring import read_scores
+from ganzoo.training.records import read_looks, read_scores
 from ganzoo.training.state import Snapshot
 from ganzoo.training.verdict import Look
 from ganzoo.variant import Json

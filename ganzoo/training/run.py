@@ -22,6 +22,7 @@ from ganzoo.threads import on_threads
 from ganzoo.training.advice import advise
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
+from ganzoo.training.command import command_of
 from ganzoo.training.config import resolve
 from ganzoo.training.divergence import DivergedError, not_finite, way_on
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
@@ -223,7 +224,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         for network in prepared.networks.values():
             network.compile()
     settled = {"precision": next(name for name, p in PRECISIONS.items() if p is precision), "threads": torch.get_num_threads()}
-    described = {**prepared.describe(), **settled}
+    command = command_of(config, prepared.scoring, shared=False)
+    described = {**prepared.describe(), **settled, "command": command}
     path = folder.path if folder else None
     if folder and folder.previous and not prepared.scoring and (scored := folder.previous.get("scoring")):
         # Whoever scores it again is to find what was scored before.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ganzoo.data.store import Store
 from ganzoo.data.stream import Stream
@@ -143,21 +143,3 @@ class ScoreBook:
         """Draw the scores over images, if matplotlib is there."""
         by = self.scoring.by
         draw_curve(path, [(row["images"], row[by]) for row in self.rows if by in row], x="images shown", y=by)
-
-
-def read_scores(folder: Path, images: float = math.inf) -> list[dict[str, float]]:
-    """The scores that a run has had, the first first, up to so many images. A line that was cut short ends them."""
-    try:
-        lines = (folder / SCORES).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    rows: list[dict[str, Any]] = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-            if row["images"] > images:
-                break
-        except (ValueError, KeyError, TypeError):
-            break
-        rows.append(row)
-    return rows

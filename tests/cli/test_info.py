@@ -34,13 +34,6 @@ def test_another_preset(run_ganzoo):
     assert json.loads(run_ganzoo("info", "dcgan@paper", "--json").stdout)["options"]["lr"] == 2e-4
 
 
-def test_a_trained_model_is_no_variant(run_ganzoo):
-    result = run_ganzoo("info", "mlp-fashion-mnist")
-    assert result.returncode == 2
-    assert "is a trained model, not a variant; its card is " in result.stderr
-    assert result.stderr.strip().endswith("mlp-fashion-mnist/README.md")
-
-
 def test_an_unknown_name(run_ganzoo):
     result = run_ganzoo("info", "dcgn")
     assert result.returncode == 2

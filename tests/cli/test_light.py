@@ -1,5 +1,6 @@
 """Commands that only look things up start fast, because of what they do not import."""
 
+import json
 import os
 import subprocess
 import sys
@@ -57,6 +58,13 @@ def test_looking_up_imports_nothing_heavy(imported, args):
 
 def test_listing_models_imports_no_more_than_what_validates_their_files(imported):
     assert not imported("list", "--kind", "models") & (HEAVY - {"pydantic"})
+
+
+def test_what_a_run_or_a_model_says_is_read_without_torch(imported, tmp_path):
+    assert not imported("info", "dcgan-fashion-mnist") & (HEAVY - {"pydantic"})
+    config = {"variant": "mlp", "loop": {}, "trainer": {}, "budget": {"images": 8}, "precision": "fp32"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert not imported("info", tmp_path) & (HEAVY - {"pydantic"})
 
 
 @pytest.mark.parametrize("words", ["ganzoo ", "ganzoo li", "ganzoo list --kind ", "ganzoo train --"])

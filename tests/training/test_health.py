@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import ganzoo
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
-from ganzoo.training.health import Health, read_looks
+from ganzoo.training.health import Health
 from ganzoo.training.likeness import Likeness, count_kinds, sort_into_kinds
 from ganzoo.training.monitor import Silent
+from ganzoo.training.records import read_looks
 from ganzoo.training.verdict import LIMITS, Alarm, Look, Verdict, faults, judge
 
 CONSTANT = """

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 import ganzoo
 from ganzoo.errors import UnknownNameError
 from ganzoo.training.monitor import Silent
-from ganzoo.training.scoring import Scoring, read_scores
+from ganzoo.training.records import read_scores
+from ganzoo.training.scoring import Scoring
 
 TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
 
