@@ -28,6 +28,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ganzoo.class_names import class_number
 from ganzoo.errors import UsageError
 from ganzoo.pinned import pinned
 
@@ -48,6 +49,8 @@ class Generator(nn.Module, ABC):
     """
 
     block_size: ClassVar[int] = 32
+    _ganzoo_class_names: Sequence[str] = ()
+    """Of its classes, as the folder that it was loaded from has them."""
 
     def __init__(self, *, latent_shape: Sequence[int], sample_shape: Sequence[int], num_classes: int = 0) -> None:
         super().__init__()
@@ -67,7 +70,7 @@ class Generator(nn.Module, ABC):
         self,
         seeds: Iterable[int] | int | None = None,
         *,
-        labels: Iterable[int] | int | None = None,
+        labels: Iterable[int | str] | int | str | None = None,
         truncation: float | None = None,
         latents: Tensor | None = None,
     ) -> Tensor:
@@ -75,7 +78,8 @@ class Generator(nn.Module, ABC):
 
         Args:
             seeds: Integers in [0, 2^63); one sample each.
-            labels: A class for all, or one per seed; by default ``seed % num_classes``. Only for conditional generators.
+            labels: A class for all, or one per seed, each by its number, or by its name if the generator was loaded from a
+                folder that has names; by default ``seed % num_classes``. Only for conditional generators.
             truncation: Pull latents towards the middle: they follow a normal distribution cut at ± this (Brock et al.,
                 2019, section 3.1), so smaller is safer and less varied. Only for standard normal latents.
             latents: Use these ``(N, *latent_shape)`` instead of drawing them from seeds.
@@ -97,7 +101,7 @@ class Generator(nn.Module, ABC):
     def _sample(
         self,
         seeds: Iterable[int] | int | None,
-        labels: Iterable[int] | int | None,
+        labels: Iterable[int | str] | int | str | None,
         truncation: float | None,
         latents: Tensor | None,
     ) -> Tensor:
@@ -141,7 +145,7 @@ class Generator(nn.Module, ABC):
             rows.append(self.draw_latents(1, rng.manual_seed(_whole(seed))))
         return torch.cat(rows)
 
-    def _classes(self, labels: Iterable[int] | int | None, seeds: Sequence[int]) -> Tensor | None:
+    def _classes(self, labels: Iterable[int | str] | int | str | None, seeds: Sequence[int]) -> Tensor | None:
         if not self.num_classes:
             if labels is not None:
                 raise UsageError("this generator is unconditional: it takes no labels")
@@ -149,7 +153,9 @@ class Generator(nn.Module, ABC):
         if labels is None:
             chosen = [seed % self.num_classes for seed in seeds]
         else:
-            chosen = _integers(labels, "label")
+            many: Iterable[Any] = [labels] if is_single(labels) else labels  # type: ignore[assignment]
+            numbers = [class_number(v, self._ganzoo_class_names) if isinstance(v, str) else v for v in many]
+            chosen = _integers(numbers, "label")
             chosen = chosen * len(seeds) if is_single(labels) else chosen
         if len(chosen) != len(seeds):
             raise UsageError(f"{len(chosen)} labels for {len(seeds)} samples")
@@ -183,8 +189,8 @@ def _integers(values: Iterable[int] | int, what: str) -> list[int]:
 
 
 def is_single(values: object) -> bool:
-    """Whether it is one number and not many: an int, NumPy's, or an array or tensor without axes."""
-    return not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0
+    """Whether it is one number or name and not many: an int, NumPy's, a text, or an array or tensor without axes."""
+    return isinstance(values, str) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0
 
 
 def _whole(seed: int) -> int:

@@ -20,6 +20,7 @@ from ganzoo.bounded import MAX_PIECES, build_bounded
 from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
+from ganzoo.interfaces import Generator
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
 from ganzoo.packages import NEWER, PROJECT
 from ganzoo.pinned import pinned
@@ -119,6 +120,8 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path} cannot be loaded: {shorten(error)}") from error
     object.__setattr__(network, CONFIG_OF, config)
+    if isinstance(network, Generator) and network.num_classes == len(config.class_names):
+        object.__setattr__(network, "_ganzoo_class_names", config.class_names)
     if not hasattr(network, "config"):
         network.config = config  # type: ignore[assignment]
     return network.to(device).eval().requires_grad_(False)

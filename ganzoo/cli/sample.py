@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,51 +13,105 @@ from ganzoo.cli.output import out
 from ganzoo.cli.paths import UserPath
 from ganzoo.errors import UsageError
 
+if TYPE_CHECKING:
+    from ganzoo.model_folder import ModelConfig
+
 EPILOG = """\b
 Examples:
   ganzoo sample dcgan-fashion-mnist
   ganzoo sample runs/dcgan-fashion-mnist-10k --seeds 0-63 -o grid.png
   ganzoo sample runs/dcgan-fashion-mnist-10k/model --seeds 7,11,100-199 -o pictures/
   ganzoo sample runs/dcgan-fashion-mnist-10k --seeds 0-49999 -o samples.npz
+  ganzoo sample runs/my-pets --class cat,dog -o grid.png           a row for each class, if the model is conditional
+  ganzoo sample runs/my-pets --class 0-9 --seeds 0-99 -o pets.npz  100 of each of ten classes, by number
 
 \b
 What is written, by what OUTPUT ends in:
-  .png    one sheet of all samples; .jpg and .webp, too
-  .npz    an array arr_0, uint8 (N, H, W, C), in memory that does not grow with N; float32 if they are no pictures
-  else    a folder with one PNG for each seed
+  .png    one sheet of all samples; .jpg and .webp, too; of several classes each has a row
+  .npz    an array arr_0, uint8 (N, H, W, C), in memory that does not grow with N; float32 if they are no pictures; if the
+          model is conditional, labels, int64 (N,), and class_names, whose n-th is that of label n
+  else    a folder with one PNG for each seed, in a folder for each class if --class names several
 """
 
 MAX_SEEDS = 100_000_000
+SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
+"""What is drawn unless seeds are named, of one class or of none, and of each of several."""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("model")
-@click.option("--seeds", default="0-63", show_default=True, metavar="SEEDS", help="7 or 0-63 or 1,5,10-19.")
+@click.option(
+    "--seeds",
+    metavar="SEEDS",
+    help=f"7 or 0-63 or 1,5,10-19. Default: {SEEDS}, or {SEEDS_OF_EACH} of each of several classes.",
+)
 @click.option("-o", "--output", type=UserPath(), default="samples.png", show_default=True, help="Where to write.")
-@click.option("--class", "label", type=int, metavar="N", help="The class to sample, of a conditional model. Default: all.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="CLASSES",
+    help="The classes to sample, of a conditional model, by name or number: cat or 3 or cat,dog or 0-9. May be repeated; a "
+    "name that has a comma in it is found if it stands alone. Default: seed by seed, one class after another.",
+)
 @click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-def sample(model: str, seeds: str, output: Path, label: int | None, truncation: float | None, device: str) -> None:
+def sample(
+    model: str, seeds: str | None, output: Path, classes: tuple[str, ...], truncation: float | None, device: str
+) -> None:
     """Draw samples from MODEL: one that ships, a folder of a model or a run, or user/repo[@revision] on the Hub.
 
     A seed gives the same picture whatever the other seeds are.
     """
-    chosen = parse_seeds(seeds)
+    chosen = parse_seeds(seeds) if seeds is not None else None
 
     from ganzoo.cli.progress import counting
     from ganzoo.hub.load import load
     from ganzoo.pretrained import config_of
-    from ganzoo.sampling import can_be_drawn, sample_to
+    from ganzoo.sampling import can_be_drawn, fits_an_array, sample_to
     from ganzoo.training.precision import choose_device
 
     there = output.is_file()
     generator = load(model, device=choose_device(device))
+    config = config_of(generator)
+    labels = choose_classes(model, classes, generator.num_classes, config) if classes else None
+    if chosen is None:
+        chosen = parse_seeds(SEEDS_OF_EACH if labels and len(labels) > 1 else SEEDS)
+    if labels and len(chosen) * len(labels) > MAX_SEEDS:
+        raise UsageError(f"{len(chosen):,} samples of each of {len(labels):,} classes are more than {MAX_SEEDS:,}")
+    names = config.class_names if len(config.class_names) == generator.num_classes else ()
     with counting("sampling") as progress:
-        drawn = can_be_drawn(generator.sample_shape, config_of(generator).value_range)
-        sample_to(output, generator, chosen, drawn=drawn, labels=label, truncation=truncation, progress=progress)
+        drawn = can_be_drawn(generator.sample_shape, config.value_range)
+        which: Any = {"classes": labels, "class_names": names}
+        sample_to(output, generator, chosen, drawn=drawn, **which, truncation=truncation, progress=progress)
+    if names and output.suffix.lower() == ".npz" and not fits_an_array(names):
+        out.say(f"the names of the {len(names):,} classes are left out of {output}: together they are too long")
     if there:
         out.say(f"{output} was there before, and has been replaced")
     out.line(str(output))
+
+
+def choose_classes(model: str, texts: Sequence[str], count: int, config: ModelConfig) -> list[int]:
+    """The numbers of the classes that ``--class`` names.
+
+    Args:
+        model: Whose, as it was typed.
+        texts: As they were typed.
+        count: How many classes the generator has.
+        config: What the model's folder says.
+
+    Raises:
+        UsageError: There is no such class, or the generator has none at all.
+    """
+    from ganzoo.class_names import parse_classes
+
+    if not count:
+        why = f"; its data had {config.num_classes:,} classes, which {config.variant} does not tell apart"
+        raise UsageError(
+            f"--class: {model} has no classes to choose from, for its generator is unconditional"
+            + (why if config.num_classes else "")
+        )
+    return parse_classes(texts, config.class_names if len(config.class_names) == count else (), count, out.say)
 
 
 def parse_seeds(text: str) -> Sequence[int]:
