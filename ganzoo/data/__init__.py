@@ -34,7 +34,7 @@ FORMS = """\
   photos.zip               the same, in a zip, which is not unpacked
   t10k-images-idx3-ubyte   IDX as MNIST uses it, .gz or not; labels are taken from the *-labels-idx1-ubyte beside it
   samples.npz              NPZ: arr_0, images, samples, x, data, train_images, x_train or the only array, and the labels
-                           of that name: labels, y, target, arr_1, train_labels, y_train
+                           of that name: labels, y, target, arr_1, train_labels, y_train; names of classes: class_names
   samples.npy              NPY. Arrays (N, H, W), (N, H, W, 1|3|4) and (N, 1|3|4, H, W) are pictures if their values can
                            be nothing else: bytes, masks, uint16, and with four dimensions whole numbers up to 65535 and
                            decimal ones from 0 to 1 or -1 to 1. All other numbers are samples as they stand

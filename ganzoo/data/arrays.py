@@ -24,12 +24,14 @@ from ganzoo.data import Progress, memory
 from ganzoo.data.labels import classes_of
 from ganzoo.data.reading import SHOWN_NAMES, LeftOut, Reading, alike_but_for_case
 from ganzoo.data.spec import Options, parse_range, require_known
-from ganzoo.data.store import Store, slug
+from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.values import Array, guess_span, numbers, rows_of_pixels, squares
 from ganzoo.errors import DataError, GanzooError, UsageError
 
 SAMPLE_KEYS = ("arr_0", "images", "samples", "x", "data", "train_images", "x_train", "train_x")
 LABEL_KEYS = ("labels", "y", "arr_1", "label", "targets", "target")
+NAMES_KEY = "class_names"
+"""Of the classes, by number, as ``ganzoo sample`` writes them beside labels."""
 
 NO_OPTIONS: Options = {}
 
@@ -91,6 +93,8 @@ def open_npz(
 ) -> Store:
     """The samples of an NPZ file: the first of SAMPLE_KEYS that it has, or the only array; labels: of LABEL_KEYS.
 
+    Beside labels that are numbers, an array of texts called NAMES_KEY has the names of the classes.
+
     Options: ``images=KEY`` and ``labels=KEY`` name the arrays, ``labels=none`` leaves them out; ``range``. Otherwise as
     :func:`open_idx`, except that labels that were named and are none raise UsageError.
     """
@@ -106,9 +110,10 @@ def open_npz(
                 return _read_npy(stream, entry.file_size, text=key != images)
 
         images, labelled = _keys(path, list(members), options)
-        labels = _Labels(labelled, read(labelled), "labels" in options) if labelled else None
+        names = read(NAMES_KEY) if labelled and NAMES_KEY in members and NAMES_KEY not in (images, labelled) else None
+        labels = _Labels(labelled, read(labelled), "labels" in options, names) if labelled else None
         samples = read(images)
-    others = sorted(members.keys() - {images, labelled})
+    others = sorted(members.keys() - {images, labelled, NAMES_KEY if labels and labels.names else None})
     left_out = (LeftOut(len(others), "other arrays" if len(others) > 1 else "other array", tuple(others[:SHOWN_NAMES])),)
     return _store(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
 
@@ -133,10 +138,13 @@ def _keys(path: Path, members: list[str], options: Options) -> tuple[str, str | 
 
 
 class _Labels:
-    """An array of labels, its name, and whether it was asked for by name."""
+    """An array of labels, its name, whether it was asked for by name, and the names of the classes that it numbers."""
 
-    def __init__(self, name: str, values: Array, asked: bool = False) -> None:
+    def __init__(self, name: str, values: Array, asked: bool = False, names: Array | None = None) -> None:
         self.name, self.values, self.asked = name, values, asked
+        fit = names is not None and names.dtype.kind == "U" and names.ndim == 1 and values.dtype.kind in "bui"
+        enough = fit and values.size > 0 and int(values.max()) < len(names) <= MAX_CLASSES  # type: ignore[arg-type]
+        self.names = tuple(names.tolist()) if enough and names is not None else ()
 
 
 @contextmanager
@@ -263,4 +271,4 @@ def _classes(path: Path, labels: _Labels | None, count: int) -> tuple[Tensor | N
             raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint="labels=none leaves labels out")
         return None, (), f"{labels.name} cannot be used: {found}"
     numbers_, texts = found
-    return torch.from_numpy(numbers_), texts, f"by {labels.name}"
+    return torch.from_numpy(numbers_), texts or labels.names, f"by {labels.name}"

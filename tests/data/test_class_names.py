@@ -1,0 +1,40 @@
+"""An array of samples that were drawn by class is data with these classes."""
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo.data.arrays import open_npz
+from ganzoo.sampling import write_array
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (4, 8, 8), dtype=np.uint8)
+
+
+def test_what_sample_writes_has_its_classes_when_it_is_read(tmp_path):
+    path, names = tmp_path / "drawn.npz", ("cat", "dog, large", "never drawn")
+    made = torch.linspace(-1, 1, 4 * 64).reshape(4, 1, 8, 8)
+    labels = [0, 1, 1, 0]
+    write_array(
+        path,
+        lambda start, stop: made[start:stop],
+        4,
+        drawn=True,
+        labels=lambda start, stop: labels[start:stop],
+        class_names=names,
+        chunk=3,
+    )
+    store = open_npz(path)
+    assert store.labels.tolist() == labels
+    assert (store.class_names, store.num_classes) == (names, 3)
+    assert "left out" not in store.understood()
+    assert open_npz(path, options={"labels": "none"}).class_names == ()
+
+
+@pytest.mark.parametrize(
+    "names", [["cat"], [["cat", "dog"]], [1, 2], np.array([b"cat", b"dog"]), np.array(["cat", "dog"], object)], ids=str
+)
+def test_names_that_are_not_those_of_the_labels_are_left_out_with_a_word(tmp_path, names):
+    np.savez(tmp_path / "a.npz", images=PICTURES, labels=[0, 1, 1, 0], class_names=names)
+    store = open_npz(tmp_path / "a.npz")
+    assert (store.class_names, store.num_classes) == ((), 2)
+    assert "class_names" in store.understood()
