@@ -36,6 +36,7 @@ def find_folder(name: str, *, shipped: Mapping[str, Path]) -> Path:
         ModelError, UsageError: There is none, or it may mean two things.
         HubError: It has not been downloaded.
     """
+    from ganzoo.errors import HubError
     from ganzoo.files import user_path
     from ganzoo.hub.find import find
     from ganzoo.model_folder import CONFIG, SCORES
@@ -44,7 +45,11 @@ def find_folder(name: str, *, shipped: Mapping[str, Path]) -> Path:
     path = user_path(name)
     if name not in shipped and read_run(path) is not None:
         return path
-    return find(name, files=(CONFIG, SCORES), local_files_only=True).folder
+    try:
+        return find(name, files=(CONFIG, SCORES), local_files_only=True).folder
+    except HubError as error:
+        # More people mistype a folder than ask for what they have not pulled.
+        raise HubError(f"there is no folder {name!r} here; {error.message}", hint=error.hint) from error
 
 
 def tell(name: str, told: Mapping[str, Json], registry: Registry, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ganzoo import plugins
@@ -15,15 +15,27 @@ from ganzoo.training.folder import FREE
 from ganzoo.training.scoring import Scoring
 from ganzoo.variant import Json, thaw
 
+SAID = ("images", "mirror")
+"""Options of the loop that have a flag of their own."""
 
-def command_of(config: RunConfig, scoring: Scoring | None = None, *, shared: bool = True, out: Path | None = None) -> str:
+
+def command_of(
+    config: RunConfig,
+    scoring: Scoring | None = None,
+    *,
+    shared: bool = True,
+    out: Path | None = None,
+    log: Sequence[str] = (),
+) -> str:
     """``ganzoo train …`` with everything in which the run differs from its preset.
 
     Args:
         config: The run.
         scoring: How it is scored as it goes, which decides what weights are kept.
-        shared: It is for others, and has data by a name without its folder; else it is to be typed on this machine.
+        shared: It is for others, and has data by a name without its folder, and only what decides what is computed; else it
+            is to be typed on this machine.
         out: The folder that it says.
+        log: The trackers that it says.
     """
     named = shareable if shared else str
     words = ["ganzoo", "train", config.variant.name]
@@ -58,17 +70,20 @@ def command_of(config: RunConfig, scoring: Scoring | None = None, *, shared: boo
     if scoring is not None:
         words += ["--score-every", str(scoring.every)]
         words += ["--until", f"{scoring.by}={scoring.until:g}"] if scoring.until is not None else []
-    for key, value in _changes(plain, config):
+    if config.compile and not shared:
+        words += ["--compile"]
+    words += [word for tracker in log for word in ("--log", tracker)]
+    for key, value in _changes(plain, config, {f"loop.{key}" for key in SAID} if not shared else FREE):
         words += ["-o", f"{key}={value if isinstance(value, str) else json.dumps(thaw(value))}"]
     if out is not None:
         words += ["--out", str(out)]
     return shlex.join(words)
 
 
-def _changes(plain: RunConfig, config: RunConfig) -> Iterator[tuple[str, Json]]:
+def _changes(plain: RunConfig, config: RunConfig, without: Collection[str]) -> Iterator[tuple[str, Json]]:
     """The options, as ``-o`` takes them, that ``config`` has and ``plain`` has not."""
     for key, value in config.loop.model_dump().items():
-        if f"loop.{key}" not in FREE and value != plain.loop.model_dump()[key]:
+        if f"loop.{key}" not in without and value != plain.loop.model_dump()[key]:
             yield key, value
     parts, others = config.parts, plain.parts
     if config.penalties.keys() == plain.penalties.keys():

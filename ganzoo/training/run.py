@@ -224,7 +224,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         for network in prepared.networks.values():
             network.compile()
     settled = {"precision": next(name for name, p in PRECISIONS.items() if p is precision), "threads": torch.get_num_threads()}
-    command = command_of(config, prepared.scoring, shared=False)
+    command = command_of(config, prepared.scoring, shared=False, log=prepared.trackers)
     described = {**prepared.describe(), **settled, "command": command}
     path = folder.path if folder else None
     if folder and folder.previous and not prepared.scoring and (scored := folder.previous.get("scoring")):

@@ -115,7 +115,7 @@ def test_a_model_that_ships_tells_its_scores_with_their_protocol(run_ganzoo, nam
         ("./nowhere", 1, "no model folder"),
         (".", 1, "is not a model folder"),
         ("mlp-fashion", 2, "did you mean mlp-fashion-mnist"),
-        ("alice/never-pulled", 1, "ganzoo pull alice/never-pulled"),
+        ("alice/never-pulled", 1, "no folder 'alice/never-pulled' here; "),
     ],
 )
 def test_what_is_neither_is_one_clear_line(run_ganzoo, name, code, says, hub):

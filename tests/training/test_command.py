@@ -36,6 +36,20 @@ def test_the_command_is_the_run(asked):
     assert {key: described[key] for key in config.to_json()} == json.loads(json.dumps(config.to_json()))
 
 
+def test_the_command_for_this_machine_says_what_computes_nothing_too():
+    asked = {"options": {"checkpoint_seconds": 3, "checkpoints": 5}, "compile": True, "budget_images": 5000}
+    config = resolve(plugins.load().registry, "dcgan", **asked)
+    words = shlex.split(command_of(config, shared=False, log=["tensorboard"]))
+    assert words[words.index("--log") + 1] == "tensorboard"
+    assert words.count("--images") == 1
+    assert not [word for word in words if word.startswith(("images=", "mirror="))]
+    told = CliRunner().invoke(cli, [*words[1:], "--dry-run"])
+    assert told.exit_code == 0, told.output
+    described = json.loads(told.stdout)
+    assert {key: described[key] for key in config.to_json()} == json.loads(json.dumps(config.to_json()))
+    assert "checkpoints" not in command_of(config)
+
+
 def test_folders_of_this_machine_are_not_told(tmp_path):
     (tmp_path / "photos").mkdir()
     assert shareable(str(tmp_path / "photos")) == "./photos"
