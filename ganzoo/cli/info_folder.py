@@ -14,6 +14,7 @@ from ganzoo.registry import Registry
 from ganzoo.variant import Json
 
 NEXT = "next"
+TRAIN = ["ganzoo", "train"]
 CLASSES = 10
 """So many classes are named, unless it is JSON that is asked for."""
 LONGEST = 60
@@ -73,9 +74,9 @@ def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[st
     if told["model"]:
         following["sample"] = f"ganzoo sample {quoted} --seeds 0-63 -o {'grid.png' if told['drawn'] else 'samples.npz'}"
     if told["model"] and told["drawn"]:
-        known = told["run"] or (isinstance(told["data"], str) and registry.find("dataset", told["data"]))
+        known = isinstance(told["data"], str) and (told["run"] or registry.find("dataset", told["data"]))
         following["evaluate"] = f"ganzoo evaluate {quoted}" + ("" if known else " --data DATA")
-    if told["run"] and isinstance(told["command"], str) and (words := _go_on(told)):
+    if told["run"] and (words := _go_on(told)):
         following["resume"] = shlex.join(words)
     return following
 
@@ -83,9 +84,13 @@ def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[st
 def _go_on(told: Mapping[str, Json]) -> list[str]:
     """The command that goes on with a run; with twice the budget, if that is spent. Empty if it would do no good."""
     try:
-        words = [*shlex.split(told["command"]), "--out", told["run"]]
+        words = shlex.split(told["command"]) if isinstance(told["command"], str) else []
     except ValueError:
+        words = []
+    if words[:2] != TRAIN:
+        # A call in Python, with data that only its process has, is for nobody to type.
         return []
+    words += ["--out", told["run"]]
     if told["state"] == "going on" or str(told["alarm"] or "").startswith("diverged"):
         return []
     if told["state"] != "done":

@@ -63,7 +63,7 @@ def sample(
 
     A seed gives the same picture whatever the other seeds are.
     """
-    chosen = parse_seeds(seeds) if seeds is not None else None
+    asked = parse_seeds(seeds) if seeds is not None else None
 
     from ganzoo.cli.progress import counting
     from ganzoo.hub.load import load
@@ -75,8 +75,8 @@ def sample(
     generator = load(model, device=choose_device(device))
     config = config_of(generator)
     labels = choose_classes(model, classes, generator.num_classes, config) if classes else None
-    if chosen is None:
-        chosen = parse_seeds(SEEDS_OF_EACH if labels and len(labels) > 1 else SEEDS)
+    seeds = seeds or (SEEDS_OF_EACH if labels and len(labels) > 1 else SEEDS)
+    chosen = asked or parse_seeds(seeds)
     if labels and len(chosen) * len(labels) > MAX_SEEDS:
         raise UsageError(f"{len(chosen):,} samples of each of {len(labels):,} classes are more than {MAX_SEEDS:,}")
     names = config.class_names if len(config.class_names) == generator.num_classes else ()

@@ -126,6 +126,16 @@ def test_what_is_neither_is_one_clear_line(run_ganzoo, name, code, says, hub):
     assert result.stdout == ""
 
 
+def test_a_model_that_was_pulled_is_told_of_without_the_hub(run_ganzoo, run, hub):
+    assert run_ganzoo("push", run.name, "alice/clothes", "--license", "mit").returncode == 0
+    assert run_ganzoo("pull", "alice/clothes").returncode == 0
+    result = run_ganzoo("info", "alice/clothes", env={"HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "a model of mlp, preset default" in result.stdout
+    assert re.search(r"^  license +mit$", result.stdout, re.MULTILINE)
+    assert following(result.stdout)["sample"] == "ganzoo sample alice/clothes --seeds 0-63 -o grid.png"
+
+
 def test_a_variant_comes_before_a_folder_of_its_name_and_says_so(run_ganzoo, run):
     run.rename(run.parent / "mlp")
     result = run_ganzoo("info", "mlp")
