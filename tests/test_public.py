@@ -12,7 +12,7 @@ import ganzoo
 PACKAGE = Path(ganzoo.__file__).parent
 SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
-    ["errors", "files", "layers", "packages", "plots", "threads", "pinned", "bounded"],
+    ["errors", "files", "layers", "packages", "plots", "threads", "pinned", "bounded", "class_names"],
     ["variant", "interfaces"],
     ["registry", "hookspecs", "losses", "penalties", "data", "model_folder"],
     ["standard", "factory"],
