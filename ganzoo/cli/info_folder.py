@@ -13,7 +13,7 @@ from ganzoo.hub.card import SCORES, is_score
 from ganzoo.registry import Registry
 from ganzoo.variant import Json
 
-NEXT = "next"
+FILES, NEXT = "files", "next"
 TRAIN = ["ganzoo", "train"]
 CLASSES = 10
 """So many classes are named, unless it is JSON that is asked for."""
@@ -21,7 +21,7 @@ LONGEST = 60
 """Letters of a class's name."""
 
 STATES = {
-    "done": "done; a larger budget goes on with it",
+    "done": "done",
     "going on": "a process is training it now",
     "interrupted": "it was asked to end before its budget was spent",
     "stopped": "it has not come to its end",
@@ -59,12 +59,15 @@ def tell(name: str, told: Mapping[str, Json], registry: Registry, *, as_json: bo
     if as_json:
         out.json({"name": name, **told, NEXT: following})
         return
-    trained_on = (told["dataset"] or {}).get("sha256")
-    scores = {f"scores: {_protocol(row, trained_on)}": _scores(row["scores"]) for row in told["scores"]}
-    out.fields(
-        {name: dict(_facts(told)), "files": dict(_files(told)), **scores, NEXT: following},
-        whole=(NEXT,),
-    )
+    sections: dict[str, Mapping[str, str]] = {FILES: dict(_files(told))}
+    for row in told["scores"]:
+        title = f"scores: {_protocol(row, (told['dataset'] or {}).get('sha256'))}"
+        # Protocols may differ in what the title does not say.
+        again = 1 + sum(known.startswith(title) for known in sections)
+        sections[f"{title} ({again})" if again > 1 else title] = _scores(row["scores"])
+    # A folder may be called like a section.
+    first = f"./{name}" if name in (FILES, NEXT) else name
+    out.fields({first: dict(_facts(told, following)), **sections, NEXT: following}, whole=(NEXT,))
 
 
 def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[str, str]:
@@ -114,13 +117,13 @@ def _go_on(told: Mapping[str, Json]) -> list[str]:
     return words if spent else []
 
 
-def _facts(told: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+def _facts(told: Mapping[str, Json], following: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     what = f"a {'run' if told['kind'] == 'run' else 'model'} of {told['variant']}"
     preset = f", preset {told['preset']}" if told["preset"] else ""
     yield "what", what + preset
     if told["state"]:
-        without = "" if told["model"] else ", and has no model yet"
-        yield "state", STATES[told["state"]] + without
+        more = "; a larger budget goes on with it" if told["state"] == "done" and "resume" in following else ""
+        yield "state", STATES[told["state"]] + more + ("" if told["model"] else ", and has no model yet")
     if told["plugin"]:
         yield "plugin", f"{told['plugin'].get('distribution')} {told['plugin'].get('version')}"
     shape = "x".join(map(str, told["sample_shape"] or ()))

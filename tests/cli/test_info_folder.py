@@ -100,6 +100,17 @@ def test_a_models_own_folder_knows_the_run_that_it_lies_in(run_ganzoo, run):
     assert told["command"].startswith("ganzoo train mlp --data fashion-mnist-10k --images 32 ")
 
 
+def test_a_folder_called_like_a_heading_and_scores_of_much_the_same_protocol_are_all_told(run, capsys):
+    protocol = {"n_fake": 10, "n_real": 10, "data": "photos", "extractor": "inception"}
+    rows = [{"scores": {"fd": fd}, "protocol": {**protocol, "seed": seed}} for seed, fd in enumerate((1.25, 2.5, 3.75))]
+    (run / "model" / "metrics.json").write_text(json.dumps(rows))
+    tell("next", report(run), plugins.load().registry, as_json=False)
+    told = capsys.readouterr().out
+    assert told.startswith("./next\n")
+    assert re.findall(r"^  fd +(\S+)$", told, re.MULTILINE) == ["1.25", "2.5", "3.75"]
+    assert following(told)["sample"].startswith("ganzoo sample next ")
+
+
 @pytest.mark.parametrize("name", ["dcgan-fashion-mnist", "shipped:dcgan-fashion-mnist"])
 def test_a_model_that_ships_tells_its_scores_with_their_protocol(run_ganzoo, name):
     result = run_ganzoo("info", name)
