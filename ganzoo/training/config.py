@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
@@ -81,7 +81,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run computes, save the data's own content."""
+    """Everything that decides what a run computes, save the data's own content.
+
+    Attributes:
+        given: The options that the user gave.
+        sample_shape: Of the data, once it has been read.
+        step: From how many pixels a side on the preset is as it is here (see :class:`Preset`), if it is so for such pictures.
+    """
 
     entry: Entry
     preset: str
@@ -96,6 +102,9 @@ class RunConfig:
     compile: bool = False
     threads: int | None = None
     start: str | None = None
+    given: Mapping[str, Json] = field(default_factory=dict)
+    sample_shape: tuple[int, ...] | None = None
+    step: int | None = None
 
     @property
     def variant(self) -> Variant:
@@ -148,6 +157,7 @@ def resolve(
     compile: bool = False,  # noqa: A002 - torch's own word for it
     threads: int | None = None,
     start: str | None = None,
+    sample_shape: tuple[int, ...] | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -160,6 +170,7 @@ def resolve(
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
         data, resolution, seed, budget_seconds, budget_images, precision, compile, threads, start: As for
             :func:`ganzoo.train`.
+        sample_shape: Of the data, once it has been read: ``(C, H, W)`` of pictures, for which a preset may be another.
 
     Raises:
         UnknownNameError: A name or key that is not known, with the nearest ones.
@@ -182,8 +193,14 @@ def resolve(
     if preset not in described.presets:
         raise UnknownNameError(f"preset of {variant}", preset, described.presets)
     given = dict(options or {})
-    plan = _Plan(described)
-    plan.lay(described.presets[preset])
+    plan, chosen = _Plan(described), described.presets[preset]
+    plan.lay(chosen)
+    step = chosen.step(max(sample_shape[1:])) if sample_shape is not None and len(sample_shape) == 3 else None
+    # Parts go together: who chooses one of them has the others as they are for pictures of any size.
+    if step is not None and not given.keys() & {key for key in chosen.from_pixels[step] if key in {*plan.names, "penalties"}}:
+        plan.lay(Preset(summary="", options=chosen.from_pixels[step]))
+    else:
+        step = None
     plan.lay(Preset(summary="", options=given), typed=True)
 
     def part(label: str, kind: Any, name: str, arguments: Mapping[str, Json]) -> Part:
@@ -236,7 +253,18 @@ def resolve(
         compile=compile,
         threads=threads,
         start=start,
+        given=given,
+        sample_shape=sample_shape,
+        step=step,
     )
+
+
+def fitted(config: RunConfig, registry: Registry, sample_shape: tuple[int, ...]) -> RunConfig:
+    """The run, with its preset as it is for samples of that shape."""
+    anew = resolve(registry, config.entry.qualified, preset=config.preset, options=config.given, sample_shape=sample_shape)
+    if anew.step is not None:
+        config = replace(config, parts=anew.parts, penalties=anew.penalties, loop=anew.loop, step=anew.step)
+    return replace(config, sample_shape=sample_shape)
 
 
 def _check_budget(seconds: object, images: object) -> None:
