@@ -89,11 +89,13 @@ class Preset(_Described):
         if not isinstance(self.options, Mapping):
             raise TypeError(f"Preset.options must be a mapping, got {self.options!r}")
         object.__setattr__(self, "options", freeze(self.options, "options"))
-        if not isinstance(self.from_pixels, Mapping) or not all(
-            isinstance(side, int) and side > 0 and isinstance(options, Mapping) for side, options in self.from_pixels.items()
-        ):
+        given = self.from_pixels if isinstance(self.from_pixels, Mapping) else {"": self.from_pixels}
+        # JSON has no keys but strings.
+        sides = [int(side) if str(side).isdecimal() else 0 for side in given]
+        if min(sides, default=1) < 1 or not all(isinstance(options, Mapping) for options in given.values()):
             raise TypeError(f"Preset.from_pixels must map numbers of pixels to options, got {self.from_pixels!r}")
-        frozen = {side: freeze(self.from_pixels[side], f"from_pixels[{side}]") for side in sorted(self.from_pixels)}
+        larger = dict(zip(sides, given.values(), strict=True))
+        frozen = {side: freeze(larger[side], f"from_pixels[{side}]") for side in sorted(larger)}
         object.__setattr__(self, "from_pixels", MappingProxyType(frozen))
 
     def step(self, side: int | None) -> int | None:

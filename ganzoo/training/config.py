@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -193,6 +194,63 @@ def resolve(
     if preset not in described.presets:
         raise UnknownNameError(f"preset of {variant}", preset, described.presets)
     given = dict(options or {})
+    laid = _lay(registry, entry, preset, given, sample_shape)
+    if budget_images is None and ("images" in given or budget_seconds is None):
+        budget_images = laid.loop.images
+    return RunConfig(
+        entry=entry,
+        preset=preset,
+        parts=laid.parts,
+        penalties=laid.penalties,
+        loop=laid.loop,
+        data=data,
+        resolution=resolution,
+        seed=seed,
+        budget=Budget(budget_seconds, budget_images),
+        precision=precision,
+        compile=compile,
+        threads=threads,
+        start=start,
+        given=given,
+        sample_shape=sample_shape,
+        step=laid.step,
+    )
+
+
+def fitted(config: RunConfig, registry: Registry, sample_shape: tuple[int, ...]) -> RunConfig:
+    """The run, with its preset as it is for samples of that shape. Raises as :func:`resolve`."""
+    laid = _lay_out(registry, config.entry, config.preset, config.given, sample_shape)
+    return replace(config, **laid._asdict(), sample_shape=sample_shape)
+
+
+class _Laid(NamedTuple):
+    """A preset with the user's options over it, as fields of a run's configuration."""
+
+    parts: dict[str, Part]
+    penalties: dict[str, Part]
+    loop: LoopSettings
+    step: int | None
+
+
+def _lay(
+    registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json], sample_shape: tuple[int, ...] | None
+) -> _Laid:
+    """As :func:`_lay_out`; before there is data, in whichever way of the preset the options are known."""
+    try:
+        return _lay_out(registry, entry, preset, given, sample_shape)
+    except UnknownNameError:
+        for side in entry.target.presets[preset].from_pixels if sample_shape is None else ():  # type: ignore[union-attr]
+            with contextlib.suppress(UnknownNameError):
+                return _lay_out(registry, entry, preset, given, (1, side, side))
+        raise
+
+
+def _lay_out(
+    registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json], sample_shape: tuple[int, ...] | None
+) -> _Laid:
+    """Lay options over a preset over a variant, for samples of a shape, if it is known."""
+    described: Variant = entry.target  # type: ignore[assignment]
+    variant = described.name
     plan, chosen = _Plan(described), described.presets[preset]
     plan.lay(chosen)
     step = chosen.step(max(sample_shape[1:])) if sample_shape is not None and len(sample_shape) == 3 else None
@@ -236,35 +294,8 @@ def resolve(
     if unknown := [role for role in ("generator", *described.keeps) if parts[role].origin is None]:
         name = parts[unknown[0]].name
         raise UsageError(f"{unknown[0]}={name!r}: a network that a model folder keeps must be registered by a plugin")
-    settings = LoopSettings(**loop)
-    if budget_images is None and ("images" in given or budget_seconds is None):
-        budget_images = settings.images
-    return RunConfig(
-        entry=entry,
-        preset=preset,
-        parts=parts,
-        penalties={n: part(f"penalties.{n}", "penalty", n, arguments) for n, arguments in plan.penalties.items()},
-        loop=settings,
-        data=data,
-        resolution=resolution,
-        seed=seed,
-        budget=Budget(budget_seconds, budget_images),
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=start,
-        given=given,
-        sample_shape=sample_shape,
-        step=step,
-    )
-
-
-def fitted(config: RunConfig, registry: Registry, sample_shape: tuple[int, ...]) -> RunConfig:
-    """The run, with its preset as it is for samples of that shape."""
-    anew = resolve(registry, config.entry.qualified, preset=config.preset, options=config.given, sample_shape=sample_shape)
-    if anew.step is not None:
-        config = replace(config, parts=anew.parts, penalties=anew.penalties, loop=anew.loop, step=anew.step)
-    return replace(config, sample_shape=sample_shape)
+    penalties = {n: part(f"penalties.{n}", "penalty", n, arguments) for n, arguments in plan.penalties.items()}
+    return _Laid(parts, penalties, LoopSettings(**loop), step)
 
 
 def _check_budget(seconds: object, images: object) -> None:
