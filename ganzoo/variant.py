@@ -75,16 +75,37 @@ class Preset(_Described):
         options: Dotted option name -> value, exactly what ``ganzoo train -o key=value`` takes:
             ``{"batch_size": 64, "lr": 2e-4, "generator.width": 64, "loss": "hinge"}``.
         source: Where the numbers come from (paper, section, file), for presets that follow something published.
+        from_pixels: What is different for pictures of at least so many pixels a side: ``{96: {"loss": "wasserstein", …}}``.
+            Of several numbers, the largest that a picture reaches counts. What the user says comes before; whoever chooses
+            one of the parts that are named there (its loss, say), chooses against all of it.
     """
 
     summary: str
     options: Mapping[str, Json] = field(default_factory=dict)
     source: str = ""
+    from_pixels: Mapping[int, Mapping[str, Json]] = field(default_factory=dict)
 
     def _settle(self) -> None:
         if not isinstance(self.options, Mapping):
             raise TypeError(f"Preset.options must be a mapping, got {self.options!r}")
         object.__setattr__(self, "options", freeze(self.options, "options"))
+        given = self.from_pixels if isinstance(self.from_pixels, Mapping) else {"": self.from_pixels}
+        # JSON has no keys but strings.
+        sides = [int(side) if str(side).isdecimal() else 0 for side in given]
+        if min(sides, default=1) < 1 or not all(isinstance(options, Mapping) for options in given.values()):
+            raise TypeError(f"Preset.from_pixels must map numbers of pixels to options, got {self.from_pixels!r}")
+        larger = dict(zip(sides, given.values(), strict=True))
+        frozen = {side: freeze(larger[side], f"from_pixels[{side}]") for side in sorted(larger)}
+        object.__setattr__(self, "from_pixels", MappingProxyType(frozen))
+
+    def step(self, side: int | None) -> int | None:
+        """Which of ``from_pixels`` counts for pictures of ``side`` pixels; None if none does, or samples are no pictures."""
+        return max((least for least in self.from_pixels if side is not None and least <= side), default=None)
+
+    def to_json(self) -> dict[str, Json]:
+        """The preset as plain dicts, lists and scalars."""
+        larger = {str(side): thaw(options) for side, options in self.from_pixels.items()}
+        return {"summary": self.summary, "source": self.source, "options": thaw(self.options), "from_pixels": larger}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +180,7 @@ class Variant(_Described):
 
     def to_json(self) -> dict[str, Json]:
         """The variant as plain dicts, lists and scalars."""
-        presets = {
-            name: {"summary": p.summary, "source": p.source, "options": thaw(p.options)} for name, p in self.presets.items()
-        }
+        presets = {name: preset.to_json() for name, preset in self.presets.items()}
         return {**{f.name: thaw(getattr(self, f.name)) for f in fields(self) if f.name != "presets"}, "presets": presets}
 
 

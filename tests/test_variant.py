@@ -7,7 +7,12 @@ import pytest
 
 from ganzoo.variant import Preset, Variant, freeze, thaw
 
-PRESET = Preset(summary="a preset", options={"lr": 2e-4, "generator.sizes": [256, 512]}, source="section 4")
+PRESET = Preset(
+    summary="a preset",
+    options={"lr": 2e-4, "generator.sizes": [256, 512]},
+    source="section 4",
+    from_pixels={128: {"lr": 1e-4}, 96: {"loss": "hinge"}},
+)
 
 
 def variant(**changes):
@@ -135,3 +140,11 @@ def test_thaw_undoes_freeze_with_fresh_containers():
 def test_describing_a_gan_needs_no_torch():
     program = "import ganzoo, sys; ganzoo.Variant, ganzoo.Preset, ganzoo.hookimpl; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_preset_is_another_from_so_many_pixels_on():
+    steps = [PRESET.step(side) for side in (None, 95, 96, 127, 128, 1024)]
+    assert steps == [None, None, 96, 96, 128, 128]
+    for wrong in ({0: {}}, {"many": {}}, {96: "hinge"}, [96], 96):
+        with pytest.raises(TypeError, match="from_pixels must map"):
+            Preset(summary="a preset", from_pixels=wrong)

@@ -80,7 +80,11 @@ def _tell_variant(registry: Registry, name: str, *, as_json: bool) -> None:
     presets: dict[str, dict[str, Json]] = {}
     for preset, content in described["presets"].items():
         about = {"": content["summary"]} | ({"from": content["source"]} if content["source"] else {})
-        presets[f"preset {preset}"] = about | {key: _literal(value) for key, value in content["options"].items()}
+        larger = {
+            f"from {side} pixels a side on": " ".join(f"{key}={_literal(value)}" for key, value in options.items())
+            for side, options in content["from_pixels"].items()
+        }
+        presets[f"preset {preset}"] = about | {key: _literal(value) for key, value in content["options"].items()} | larger
     out.fields(
         {
             registry.name_of(entry): {

@@ -56,6 +56,7 @@ def command_of(
         resolution=config.resolution,
         budget_seconds=config.budget.seconds,
         budget_images=config.budget.images,
+        sample_shape=config.sample_shape,
     )
     if config.budget.images not in (None, plain.loop.images):
         words += ["--images", str(config.budget.images)]

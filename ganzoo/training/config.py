@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -81,7 +82,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run computes, save the data's own content."""
+    """Everything that decides what a run computes, save the data's own content.
+
+    Attributes:
+        given: The options that the user gave.
+        sample_shape: Of the data, once it has been read.
+        step: From how many pixels a side on the preset is as it is here (see :class:`Preset`), if it is so for such pictures.
+    """
 
     entry: Entry
     preset: str
@@ -96,6 +103,9 @@ class RunConfig:
     compile: bool = False
     threads: int | None = None
     start: str | None = None
+    given: Mapping[str, Json] = field(default_factory=dict)
+    sample_shape: tuple[int, ...] | None = None
+    step: int | None = None
 
     @property
     def variant(self) -> Variant:
@@ -148,6 +158,7 @@ def resolve(
     compile: bool = False,  # noqa: A002 - torch's own word for it
     threads: int | None = None,
     start: str | None = None,
+    sample_shape: tuple[int, ...] | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -160,6 +171,7 @@ def resolve(
             ``penalties.r1.weight``); and ``penalties``, a mapping of names to arguments that replaces all of them.
         data, resolution, seed, budget_seconds, budget_images, precision, compile, threads, start: As for
             :func:`ganzoo.train`.
+        sample_shape: Of the data, once it has been read: ``(C, H, W)`` of pictures, for which a preset may be another.
 
     Raises:
         UnknownNameError: A name or key that is not known, with the nearest ones.
@@ -182,8 +194,71 @@ def resolve(
     if preset not in described.presets:
         raise UnknownNameError(f"preset of {variant}", preset, described.presets)
     given = dict(options or {})
-    plan = _Plan(described)
-    plan.lay(described.presets[preset])
+    laid = _lay(registry, entry, preset, given, sample_shape)
+    if budget_images is None and ("images" in given or budget_seconds is None):
+        budget_images = laid.loop.images
+    return RunConfig(
+        entry=entry,
+        preset=preset,
+        parts=laid.parts,
+        penalties=laid.penalties,
+        loop=laid.loop,
+        data=data,
+        resolution=resolution,
+        seed=seed,
+        budget=Budget(budget_seconds, budget_images),
+        precision=precision,
+        compile=compile,
+        threads=threads,
+        start=start,
+        given=given,
+        sample_shape=sample_shape,
+        step=laid.step,
+    )
+
+
+def fitted(config: RunConfig, registry: Registry, sample_shape: tuple[int, ...]) -> RunConfig:
+    """The run, with its preset as it is for samples of that shape. Raises as :func:`resolve`."""
+    laid = _lay_out(registry, config.entry, config.preset, config.given, sample_shape)
+    return replace(config, **laid._asdict(), sample_shape=sample_shape)
+
+
+class _Laid(NamedTuple):
+    """A preset with the user's options over it, as fields of a run's configuration."""
+
+    parts: dict[str, Part]
+    penalties: dict[str, Part]
+    loop: LoopSettings
+    step: int | None
+
+
+def _lay(
+    registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json], sample_shape: tuple[int, ...] | None
+) -> _Laid:
+    """As :func:`_lay_out`; before there is data, in whichever way of the preset the options are known."""
+    try:
+        return _lay_out(registry, entry, preset, given, sample_shape)
+    except UnknownNameError:
+        for side in entry.target.presets[preset].from_pixels if sample_shape is None else ():  # type: ignore[union-attr]
+            with contextlib.suppress(UnknownNameError):
+                return _lay_out(registry, entry, preset, given, (1, side, side))
+        raise
+
+
+def _lay_out(
+    registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json], sample_shape: tuple[int, ...] | None
+) -> _Laid:
+    """Lay options over a preset over a variant, for samples of a shape, if it is known."""
+    described: Variant = entry.target  # type: ignore[assignment]
+    variant = described.name
+    plan, chosen = _Plan(described), described.presets[preset]
+    plan.lay(chosen)
+    step = chosen.step(max(sample_shape[1:])) if sample_shape is not None and len(sample_shape) == 3 else None
+    # Parts go together: who chooses one of them has the others as they are for pictures of any size.
+    if step is not None and not given.keys() & {key for key in chosen.from_pixels[step] if key in {*plan.names, "penalties"}}:
+        plan.lay(Preset(summary="", options=chosen.from_pixels[step]))
+    else:
+        step = None
     plan.lay(Preset(summary="", options=given), typed=True)
 
     def part(label: str, kind: Any, name: str, arguments: Mapping[str, Json]) -> Part:
@@ -219,24 +294,8 @@ def resolve(
     if unknown := [role for role in ("generator", *described.keeps) if parts[role].origin is None]:
         name = parts[unknown[0]].name
         raise UsageError(f"{unknown[0]}={name!r}: a network that a model folder keeps must be registered by a plugin")
-    settings = LoopSettings(**loop)
-    if budget_images is None and ("images" in given or budget_seconds is None):
-        budget_images = settings.images
-    return RunConfig(
-        entry=entry,
-        preset=preset,
-        parts=parts,
-        penalties={n: part(f"penalties.{n}", "penalty", n, arguments) for n, arguments in plan.penalties.items()},
-        loop=settings,
-        data=data,
-        resolution=resolution,
-        seed=seed,
-        budget=Budget(budget_seconds, budget_images),
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=start,
-    )
+    penalties = {n: part(f"penalties.{n}", "penalty", n, arguments) for n, arguments in plan.penalties.items()}
+    return _Laid(parts, penalties, LoopSettings(**loop), step)
 
 
 def _check_budget(seconds: object, images: object) -> None:

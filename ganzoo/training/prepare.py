@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ganzoo.hub.client import check_client
 from ganzoo.interfaces import Trainer
 from ganzoo.pinned import pinned
 from ganzoo.sampling import can_be_drawn
-from ganzoo.training.config import RunConfig
+from ganzoo.training.config import RunConfig, fitted
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
 from ganzoo.training.loop import blaming, seed_layers, stream
@@ -77,7 +77,7 @@ class Prepared:
         if self.scoring:
             model = f"the weights with the best {self.scoring.by}, which is taken every {self.scoring.every:,} images"
         return {
-            "variant": f"{c.variant.name}, preset {c.preset}",
+            "variant": f"{c.variant.name}, preset {c.preset}{self._as_for_pixels()}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
             + (", half of them shown mirrored" if self.mirror else ""),
             "parameters": sizes,
@@ -87,6 +87,14 @@ class Prepared:
             + (f" in each of {count} processes" if count > 1 else ""),
             "model": model,
         }
+
+    def _as_for_pixels(self) -> str:
+        """What the preset has for pictures of this size and not for smaller ones, in words."""
+        if (step := self.config.step) is None:
+            return ""
+        options = self.config.variant.presets[self.config.preset].from_pixels[step]
+        words = (f"{key} {', '.join(value) if isinstance(value, Mapping) else value}" for key, value in options.items())
+        return f" (from {step} pixels on: {'; '.join(words)})"
 
 
 @pinned()
@@ -125,6 +133,7 @@ def prepare(
     following.noticed(store.understood())
     if len(store) < max(FEW, config.loop.batch_size):
         following.noticed(f"of {len(store):,} samples a model can learn little but these very ones by heart")
+    config = fitted(config, registry, store.sample_shape)
     mirror = settle_mirror(config, store, processes)
     seed_layers(processes.device, stream(config.seed, 0, "weights"))
     networks = build_networks(

@@ -3,13 +3,14 @@
 import json
 import shlex
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from ganzoo import plugins
 from ganzoo.cli import cli
 from ganzoo.training.command import command_of, shareable
-from ganzoo.training.config import resolve
+from ganzoo.training.config import fitted, resolve
 
 RUNS = [
     {},
@@ -48,6 +49,25 @@ def test_the_command_for_this_machine_says_what_computes_nothing_too():
     described = json.loads(told.stdout)
     assert {key: described[key] for key in config.to_json()} == json.loads(json.dumps(config.to_json()))
     assert "checkpoints" not in command_of(config)
+
+
+LARGE = [
+    {},
+    {"options": {"loss": "relativistic"}},
+    {"options": {"penalties": {"slope": {"weight": 1e-3}}}},
+    {"options": {"penalties.gradient-penalty.weight": 5.0, "lr": 1e-3}},
+]
+
+
+@pytest.mark.parametrize("asked", LARGE, ids=str)
+def test_the_command_is_the_run_for_large_pictures_too(asked, tmp_path):
+    np.save(tmp_path / "large.npy", np.zeros((8, 96, 96, 3), np.uint8))
+    config = resolve(plugins.load().registry, "dcgan", data=str(tmp_path / "large.npy"), **asked)
+    config = fitted(config, plugins.load().registry, (3, 96, 96))
+    told = CliRunner().invoke(cli, [*shlex.split(command_of(config, shared=False))[1:], "--dry-run"])
+    assert told.exit_code == 0, told.output
+    described = json.loads(told.stdout)
+    assert {key: described[key] for key in config.to_json()} == json.loads(json.dumps(config.to_json()))
 
 
 def test_folders_of_this_machine_are_not_told(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from ganzoo import plugins
 from ganzoo.errors import UnknownNameError, UsageError
-from ganzoo.training.config import parse_count, parse_duration, parse_option, parse_penalty, resolve
+from ganzoo.training.config import fitted, parse_count, parse_duration, parse_option, parse_penalty, resolve
 
 
 def config(variant="dcgan", **arguments):
@@ -30,6 +30,26 @@ def test_penalties_are_replaced_then_changed():
     found = config(options={"penalties.r1.interval": 16, "penalties": {"r1": {"weight": 0.5}}})
     assert {n: p.arguments for n, p in found.penalties.items()} == {"r1": {"weight": 0.5, "interval": 16}}
     assert config(options={"penalties": {}}).penalties == {}
+
+
+def recipe(side, **options):
+    """The loss and the penalties for pictures of so many pixels a side."""
+    found = fitted(config(options=options), plugins.load().registry, (3, side, side))
+    return found.parts["loss"].name, {name: part.arguments["weight"] for name, part in found.penalties.items()}
+
+
+def test_large_pictures_have_the_preset_that_is_for_them():
+    assert recipe(64) == ("relativistic", {"slope": 2e-4})
+    assert recipe(128) == recipe(96) == ("wasserstein", {"gradient-penalty": 10.0})
+    assert fitted(config(), plugins.load().registry, (300,)).parts["loss"].name == "relativistic"
+
+
+def test_whoever_chooses_a_part_chooses_against_all_that_is_for_large_pictures():
+    assert recipe(128, loss="hinge") == ("hinge", {"slope": 2e-4})
+    assert recipe(128, penalties={"r1": {"weight": 1.0}}) == ("relativistic", {"r1": 1.0})
+    assert recipe(128, **{"penalties.gradient-penalty.weight": 3.0}) == ("wasserstein", {"gradient-penalty": 3.0})
+    with pytest.raises(UnknownNameError, match="gradient-penalty"):
+        recipe(128, **{"penalties.slope.weight": 3.0})
 
 
 def test_another_component_forgets_the_arguments_of_the_one_before():
