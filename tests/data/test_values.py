@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -49,11 +51,38 @@ def test_grey_pictures_without_an_axis_for_it(opened, dtype):
     assert opened(np.ones((3, 5, 5), dtype)).sample_shape == (1, 5, 5)
 
 
-@pytest.mark.parametrize("low_high", [(0, 7.5), (-3, 3), (-1, 255)])
-def test_where_a_guess_would_be_dangerous_they_stay_numbers_and_a_hint_says_what_to_do(opened, low_high):
-    store = opened(np.linspace(*low_high, 2 * 8 * 8, dtype=np.float32).reshape(2, 8, 8, 1))
+@pytest.mark.parametrize(
+    ("shape", "low_high", "span"),
+    [
+        ((2, 8, 8, 1), (0, 7.5), "0,255"),
+        ((2, 8, 8, 1), (-3, 3), "-3,3"),
+        ((2, 6, 8, 3), (-1, 255), "-1,255"),
+        ((2, 8, 8), (0, 1), "0,1"),
+        ((2, 8, 8), (-0.9, 1), "-1,1"),
+        ((2, 8, 8), (0, 200), "0,255"),
+        ((2, 8, 8), (0, 1e6), "0,1e+06"),
+    ],
+)
+def test_where_a_guess_would_be_dangerous_they_stay_numbers_and_a_hint_says_what_to_do(opened, shape, low_high, span):
+    values = np.linspace(*low_high, np.prod(shape), dtype=np.float32).reshape(shape)
+    store = opened(values)
     assert not store.is_pictures
-    assert "if they are pictures, say what is black and what is white, for example '?range=0,1'" in store.understood()
+    assert (
+        f"if they are pictures, say which values are black and white after the name of the file, for example '?range={span}'"
+        in (store.understood())
+    )
+    with pytest.raises(UsageError, match=rf"no resolution.*range={re.escape(span)}'"):
+        opened(values, resolution=4)
+    assert opened(values, options={"range": span}).is_pictures
+
+
+@pytest.mark.parametrize(
+    ("columns", "shape"), [(784, "(N, 28, 28)"), (3072, "(N, 3, 32, 32) or (N, 32, 32, 3)"), (100, "(N, 10, 10)"), (783, None)]
+)
+def test_rows_that_may_be_flat_pictures_are_told_how_to_become_some(opened, columns, shape):
+    said = opened(np.random.default_rng(0).integers(0, 256, (4, columns), dtype=np.uint8)).understood()
+    assert (f"if each row is a picture, save the array in the shape {shape}" in said) == (shape is not None)
+    assert "each row is a picture" not in opened(np.random.default_rng(0).normal(size=(4, columns))).understood()
 
 
 def test_a_series_is_taken_for_no_picture(opened):
@@ -66,11 +95,21 @@ def test_a_range_makes_pictures_of_numbers(opened):
     values = np.array([-2.0, 0.0, 2.0, 6.0], dtype=np.float32).reshape(2, 1, 2).repeat(2, axis=1)
     store = opened(values, options={"range": "-2,2"})
     assert store.samples[:, 0, 0].tolist() == [[0, 128], [255, 255]]
-    assert "2 values beyond them are cut" in store.understood()
+    assert "2 of 8 values beyond them are cut" in store.understood()
     with pytest.raises(UsageError, match="no range"):
         opened(np.zeros((4, 5)), options={"range": "0,1"})
-    with pytest.raises(DataError, match="not finite"):
-        opened(np.full((2, 4, 4), np.nan), options={"range": "0,1"})
+
+
+@pytest.mark.parametrize(("shape", "options"), [((9, 4), {}), ((9, 8, 8, 3), {}), ((9, 8, 8), {"range": "0,1"})])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_values_that_are_none_are_counted_and_the_first_is_named(opened, shape, options, wrong):
+    values = np.zeros(shape, np.float32)
+    values[5, -1] = wrong
+    with pytest.raises(DataError, match=r"a\.npy: 1 of 9 samples has values that are NaN or infinite, the first is sample 5"):
+        opened(values, options=options)
+    values[7, 0] = wrong
+    with pytest.raises(DataError, match=r"2 of 9 samples have .*numpy\.nan_to_num"):
+        opened(values, options=options, resolution=4 if options else None)
 
 
 def test_numbers_that_may_be_pictures_and_a_resolution(opened):
