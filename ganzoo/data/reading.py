@@ -120,9 +120,13 @@ def by_ending(names: Iterable[str]) -> tuple[LeftOut, ...]:
         stem, dot, ending = name.rpartition("/")[2].rpartition(".")
         groups.setdefault(f".{ending.lower()}" if dot and stem else "", []).append(name)
     return tuple(
-        LeftOut(len(found), f"{ending or 'nameless'} file{'s' * (len(found) > 1)}", tuple(sorted(found)[:SHOWN_NAMES]))
-        for ending, found in groups.items()
+        LeftOut(len(found), _files(len(found), ending), tuple(sorted(found)[:SHOWN_NAMES])) for ending, found in groups.items()
     )
+
+
+def _files(count: int, ending: str) -> str:
+    files = "files" if count > 1 else "file"
+    return f"{ending} {files}" if ending else f"{files} without an ending"
 
 
 def words_for_sizes(sizes: Sizes) -> str:
@@ -158,5 +162,6 @@ def alike_but_for_case(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def short(name: str) -> str:
-    """A name that is not longer than a line can bear."""
+    """A name that is not longer than a line can bear, and breaks none."""
+    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH // 2]}…{name[-_NAME_LENGTH // 2 + 1 :]}"
