@@ -47,6 +47,8 @@ LIMIT, JPEG_LIMIT = 2, 4
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
 """Of masks and of 8, 10, 12, 14 and 16 bits."""
 
+_HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"))
+
 _LARGE = 2**25
 _one_at_a_time = threading.Lock()
 """For pictures of more pixels than _LARGE, of which one in each thread might not fit the memory."""
@@ -62,15 +64,17 @@ def open_picture(stream: IO[bytes]) -> Image.Image:
     Raises:
         ValueError: No picture, or one with more pixels than are safe; Pillow raises more for damaged ones.
     """
-    first = stream.read(3)
+    first = stream.read(12)
     if not first:
         raise ValueError("an empty file")
-    is_jpeg = first == b"\xff\xd8\xff"
+    is_jpeg = first.startswith(b"\xff\xd8\xff")
     stream.seek(0)
     try:
         # Past Pillow's limit, which is for what has to be decoded whole: of a JPEG, an eighth will do.
         image = JpegImagePlugin.jpeg_factory(stream) if is_jpeg else Image.open(stream, formats=FORMATS)
     except (UnidentifiedImageError, SyntaxError):
+        if first[4:] in _HEIC:
+            raise ValueError("HEIC under another ending, which is not read: convert it to .jpg") from None
         raise ValueError("no picture, or a damaged one") from None
     limit = (Image.MAX_IMAGE_PIXELS or float("inf")) * (JPEG_LIMIT if is_jpeg else LIMIT)
     if image.width * image.height > limit:

@@ -45,7 +45,7 @@ from ganzoo.data.reading import (
 )
 from ganzoo.data.spec import Options, parse_range, require_known
 from ganzoo.data.store import Store, slug
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, UsageError
 
 MAX_ENTRY_BYTES = 128 * 2**20
 """A zip entry that unpacks to more than this is skipped: a few kilobytes can claim any size."""
@@ -111,7 +111,9 @@ def open_zip(
         raise DataError(f"cannot read {path}: {error}") from error
     with archive:
         # Some programs on Windows write its separator, which a zip must not have.
-        entries = {entry.filename.replace("\\", "/"): entry for entry in archive.infolist() if not entry.is_dir()}
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = {entry.filename.replace("\\", "/"): entry for entry in files}
+        twice = (LeftOut(len(files) - len(entries), "that have the name of another"),) if len(files) > len(entries) else ()
         one_at_a_time = threading.Lock()  # ZipFile does not count its readers atomically
 
         def open_entry(name: str) -> IO[bytes]:
@@ -123,7 +125,7 @@ def open_zip(
         def read(name: str) -> bytes | None:
             return open_entry(name).read() if name in entries else None
 
-        return _store(_Source(path, list(entries), open_entry, read), resolution, progress, options)
+        return _store(_Source(path, list(entries), open_entry, read, twice), resolution, progress, options)
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,8 @@ def _store(source: _Source, resolution: int | None, progress: Progress | None, o
     memory.require(math.prod(shape), f"{path} at {side} x {side}", hint=f"try --resolution {max(1, largest)} or less")
     pictures = np.empty(shape, dtype=np.uint8)
     deep = [name for name, look in looks.items() if look.is_deep]
+    if span and looks and not deep:
+        raise UsageError(f"range={options['range']}: it is for pictures of more than 8 bits, and {path} has none that need it")
     white = white_of(_peak(source, deep[:: max(1, len(deep) // _DEEP_TRIED)])) if span is None else 0
     while True:
         kept, skipped, peak = _decode(source, readable, pictures, span or (0.0, white), progress, not span)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from ganzoo.data import memory
 from ganzoo.data import pictures as module
 from ganzoo.data.pictures import open_folder, open_zip
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, UsageError
 
 
 def zipped(folder, path, inside=""):
@@ -243,6 +243,16 @@ def test_thousands_of_bad_files_make_one_short_line(paint, tmp_path):
     assert len(said) < 400
 
 
+def test_a_png_over_pillows_warning_level_is_read(paint, tmp_path, recwarn):
+    paint("small.png")
+    Image.new("1", (9500, 9500), 1).save(tmp_path / "large.png", compress_level=1)
+    assert Image.MAX_IMAGE_PIXELS < 9500**2
+    store = open_folder(tmp_path)
+    assert store.samples[0].unique().tolist() == [255]
+    assert store.reading.skipped == 0
+    assert not [w for w in recwarn if issubclass(w.category, Image.DecompressionBombWarning)]
+
+
 def test_a_phones_largest_photo_is_read(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         Image.new("L", (12000, 9000), 128).save(tmp_path / name)
@@ -367,6 +377,33 @@ def test_a_zip_entry_that_unpacks_to_too_much_is_skipped(tmp_path, monkeypatch):
         archive.writestr("bomb.png", b"\0" * 1_000_000)
     store = open_zip(tmp_path / "a.zip")
     assert [str(one) for one in store.reading.left_out] == ["1 picture that cannot be read: more than 10,000 bytes (bomb.png)"]
+
+
+def test_two_entries_of_one_name_in_a_zip_are_one_picture(tmp_path, paint):
+    for name in ("a.png", "b.png"):
+        paint(name)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, source in (("a.png", "a.png"), ("d/b.png", "b.png")):
+            archive.write(tmp_path / source, name)
+        twin = zipfile.ZipInfo()
+        twin.filename = "d\\b.png"
+        archive.writestr(twin, (tmp_path / "b.png").read_bytes())
+    assert "2 pictures of" in open_zip(tmp_path / "a.zip").understood()
+    assert "left out: 1 that have the name of another" in open_zip(tmp_path / "a.zip").understood()
+
+
+def test_heic_under_another_ending_is_called_heic(paint, tmp_path):
+    paint("a.jpg")
+    paint("b.jpg")
+    (tmp_path / "c.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    assert "1 picture that cannot be read: HEIC under another ending, which is not read" in open_folder(tmp_path).understood()
+
+
+def test_a_range_that_nothing_needs_is_refused(paint, tmp_path):
+    paint("a.png")
+    paint("b.png")
+    with pytest.raises(UsageError, match=r"range=0,1: it is for pictures of more than 8 bits"):
+        open_folder(tmp_path, options={"range": "0,1"})
 
 
 def test_a_zip_with_a_password_says_so(tmp_path, paint):

@@ -1,3 +1,4 @@
+import math
 import re
 
 import numpy as np
@@ -132,6 +133,18 @@ def test_more_than_the_memory_is_read_where_the_resolution_makes_it_fit(opened, 
     assert store.samples[:, 0, -1].unique().tolist() == [255]
     with pytest.raises(DataError, match="try --resolution 34 or less"):
         opened(values, options={"range": "0,1"})
+
+
+def test_an_array_of_146_gib_is_refused_at_once_with_a_resolution_that_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_free", lambda: 16 * 2**30)
+    shape = (200_000, 512, 512, 3)
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        file.truncate(file.tell() + math.prod(shape))
+    with pytest.raises(
+        DataError, match=r"would take 146\.5 GiB of memory, and data may take 12\.8 GiB here \(try --resolution 151"
+    ):
+        open_npy(tmp_path / "a.npy")
 
 
 def test_a_store_does_not_hang_on_its_file(opened, tmp_path):
