@@ -155,6 +155,7 @@ class _Look(NamedTuple):
     is_deep: bool
     has_more_frames: bool
     loses_bits: bool
+    is_transparent: bool
 
 
 def _survey(source: _Source, names: Sequence[str]) -> tuple[dict[str, _Look], dict[str, str]]:
@@ -162,7 +163,8 @@ def _survey(source: _Source, names: Sequence[str]) -> tuple[dict[str, _Look], di
 
     def look(index: int) -> _Look:
         with source.open(names[index]) as stream, open_picture(stream) as image:
-            return _Look(image.size, is_grey(image), is_deep(image), has_more_frames(image), loses_bits(image))
+            looks = (is_grey(image), is_deep(image), has_more_frames(image), loses_bits(image))
+            return _Look(image.size, *looks, image.has_transparency_data)
 
     looks: dict[str, _Look] = {}
     skipped: dict[str, str] = {}
@@ -278,6 +280,9 @@ def _notes(looks: Sequence[_Look], pictures: NDArray[np.uint8], span: tuple[floa
         if max(int(pictures[index].max()) for index in coarse) <= _DARK:
             some += ", and come out almost black: convert them to 8 bits, or scale their values up to 65,535"
         notes.append(some)
+    if clear := sum(look.is_transparent for look in looks):
+        some = f"{clear:,} pictures have" if clear > 1 else "1 picture has"
+        notes.append(f"{some} transparency, behind which is put white")
     if moving := sum(look.has_more_frames for look in looks):
         some = (
             f"{moving:,} animations or files of several pages give their"

@@ -147,7 +147,9 @@ def test_transparent_is_white(tmp_path, mode, ink):
     ImageDraw.Draw(image).rectangle((0, 0, 19, 39), fill=ink)
     for name in ("a.png", "b.png"):
         image.save(tmp_path / name)
-    picture = open_folder(tmp_path, resolution=20).samples[0]
+    store = open_folder(tmp_path, resolution=20)
+    assert "2 pictures have transparency, behind which is put white" in store.understood()
+    picture = store.samples[0]
     assert (picture[:, :, 15:] == 255).all()
     # No halo: black under full transparency does not bleed into the edge.
     assert (picture[0, :, :] >= (255 if mode == "RGBA" else 0)).all()
