@@ -173,7 +173,10 @@ def _unzipped(path: Path) -> IO[bytes]:
 
 
 def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+    except ValueError:
+        raise ValueError("it is not in the format that its name says, or it is damaged") from None
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"NPY version {version}, expected 1.0 or 2.0")
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -247,7 +250,10 @@ def _store(
     options: Options,
     left_out: tuple[LeftOut, ...] = (),
 ) -> Store:
-    span = parse_range(options) or guess_span(samples)
+    try:
+        span = parse_range(options) or guess_span(samples)
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", hint=error.hint) from None
     sizes = ""
     if span is not None:
         ready, made, notes = squares(path, samples, span, resolution, progress)
@@ -275,4 +281,6 @@ def _classes(path: Path, labels: _Labels | None, count: int) -> tuple[Tensor | N
             raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint="labels=none leaves labels out")
         return None, (), f"{labels.name} cannot be used: {found}"
     numbers_, texts = found
-    return torch.from_numpy(numbers_), texts, f"by {labels.name}"
+    filled, classes = len(np.unique(numbers_)), len(texts) or int(numbers_.max()) + 1
+    some = f", {filled:,} of them with samples" if filled < classes else ""
+    return torch.from_numpy(numbers_), texts, f"by {labels.name}{some}"

@@ -34,6 +34,7 @@ from ganzoo.data.decoding import (
 )
 from ganzoo.data.listing import advice_on_left_out, files_below, pictures_among
 from ganzoo.data.reading import (
+    DARK,
     LeftOut,
     Reading,
     alike_but_for_case,
@@ -42,6 +43,7 @@ from ganzoo.data.reading import (
     tally,
     words_for_sizes,
     words_for_square,
+    words_if_dark,
 )
 from ganzoo.data.spec import Options, parse_range, require_known
 from ganzoo.data.store import Store, slug
@@ -52,9 +54,6 @@ MAX_ENTRY_BYTES = 128 * 2**20
 
 _ENCRYPTED = 1
 """The bit of a zip entry that says so."""
-
-_DARK = 63
-"""The upper 8 of 16 bits are no more than this where no more than 14 of them are used."""
 
 _DEEP_TRIED = 16
 """Of the pictures of more than 8 bits, so many are looked at for their white before all are decoded."""
@@ -277,9 +276,11 @@ def _notes(looks: Sequence[_Look], pictures: NDArray[np.uint8], span: tuple[floa
         some = (
             f"of {len(coarse):,} picture{'s' * (len(coarse) > 1)} with colour or transparency of 16 bits, the upper 8 are read"
         )
-        if max(int(pictures[index].max()) for index in coarse) <= _DARK:
+        if max(int(pictures[index].max()) for index in coarse) <= DARK:
             some += ", and come out almost black: convert them to 8 bits, or scale their values up to 65,535"
         notes.append(some)
+    if len(coarse) < len(looks):
+        notes += words_if_dark(int(pictures.max()))
     if clear := sum(look.is_transparent for look in looks):
         some = f"{clear:,} pictures have" if clear > 1 else "1 picture has"
         notes.append(f"{some} transparency, behind which is put white")

@@ -150,6 +150,16 @@ def words_for_square(sizes: Sizes, side: int) -> str:
     return scaled + (f" ({'all' if enlarged == sum(sizes.values()) else f'{enlarged:,}'} enlarged)" if enlarged else "")
 
 
+DARK = 63
+"""Pictures with no value above this, of 255, look black. The upper 8 of 16 bits are no more where 14 or fewer are used."""
+
+
+def words_if_dark(highest: int, hint: str = "") -> tuple[str, ...]:
+    """A note where ``highest``, the highest value of all pictures, is so low that all of them look black."""
+    said = "no value is above 0" if not highest else f"the highest value is {highest} of 255"
+    return (f"all pictures are almost black, as {said}{hint}",) if highest <= DARK else ()
+
+
 def alike_but_for_case(names: Sequence[str]) -> tuple[str, ...]:
     """A note where classes have names that differ in capitals alone."""
     folded = Counter(name.casefold() for name in names)

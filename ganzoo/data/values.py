@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganzoo.data import Progress, memory
 from ganzoo.data.decoding import Failure, in_threads, square, white_of
-from ganzoo.data.reading import words_for_square
+from ganzoo.data.reading import words_for_square, words_if_dark
 from ganzoo.errors import DataError, UsageError
 
 Array = NDArray[Any]
@@ -134,29 +134,42 @@ def squares(
         require_finite(path, samples)
     notes = _notes(samples, span, depth)
     made = words_for_square({(width, height): count}, side)
-    if depth != 4 and side == own:
-        top, left = (height - own) // 2, (width - own) // 2
-        middle = pixels[:, top : top + own, left : left + own].transpose(0, 3, 1, 2)
-        if middle.dtype == np.uint8 and middle.flags.writeable:
-            return np.ascontiguousarray(middle), made, notes
-        found = np.empty(shape, dtype=np.uint8)
-        start = 0
-        for part in parts(middle):
-            found[start : start + len(part)] = to_bytes(part, span)
-            start += len(part)
-        return found, made, notes
-    found = np.empty(shape, dtype=np.uint8)
+    found = _cut(pixels, span, own) if depth != 4 and side == own else _fit(path, pixels, span, side, progress)
+    highest = int(found.max())
+    white = f"; '?range={span[0]:g},{span[0] + highest * (span[1] - span[0]) / 255:.4g}' makes that white" if highest else ""
+    return found, made, (*notes, *words_if_dark(highest, white))
+
+
+def _cut(pixels: Array, span: Span, side: int) -> NDArray[np.uint8]:
+    """The central squares of pictures ``(N, H, W, C)`` whose shorter side is ``side``, as bytes ``(N, C, S, S)``."""
+    _, height, width, _ = pixels.shape
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = pixels[:, top : top + side, left : left + side].transpose(0, 3, 1, 2)
+    if middle.dtype == np.uint8 and span == (0.0, 255.0) and middle.flags.writeable:
+        return np.ascontiguousarray(middle)
+    found = np.empty(middle.shape, dtype=np.uint8)
+    start = 0
+    for part in parts(middle):
+        found[start : start + len(part)] = to_bytes(part, span)
+        start += len(part)
+    return found
+
+
+def _fit(path: Path, pixels: Array, span: Span, side: int, progress: Progress | None) -> NDArray[np.uint8]:
+    """The central squares of pictures ``(N, H, W, C)``, scaled, on white where they are transparent."""
+    count, _, _, depth = pixels.shape
+    found = np.empty((count, 1 if depth == 1 else 3, side, side), dtype=np.uint8)
 
     def fit(index: int) -> None:
         values = to_bytes(pixels[index, :, :, 0] if depth == 1 else pixels[index], span)
-        found[index] = square(Image.fromarray(np.ascontiguousarray(values)), side, channels)
+        found[index] = square(Image.fromarray(np.ascontiguousarray(values)), side, found.shape[1])
 
     for done, failure in enumerate(in_threads(fit, count), 1):
         if isinstance(failure, Failure):
             raise DataError(f"{path}: picture {done - 1}: {failure.reason}")
         if progress:
             progress(done, count)
-    return found, made, notes
+    return found
 
 
 def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
@@ -199,6 +212,8 @@ def _maybe_pictures(samples: Array, low: float, high: float) -> tuple[str, ...]:
             return ()
         shape = f"(N, {side}, {side})" if columns == side**2 else f"(N, 3, {side}, {side}) or (N, {side}, {side}, 3)"
         return (f"if each row is a picture, save the array in the shape {shape}",)
+    if samples.ndim == 3 and samples.shape[2] in (3, 4) and min(samples.shape[:2]) > 4:
+        return ("an array of this shape may be one picture, and training needs many: (N, H, W, C)",)
     pixels = rows_of_pixels(samples)
     if pixels is None or min(pixels.shape[1:3]) <= 4:
         return ()

@@ -128,6 +128,16 @@ def test_npz_labels(tmp_path, key, shape):
     assert store.num_classes == 4
 
 
+def test_labels_that_skip_numbers_say_how_many_classes_have_samples(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((4, 8, 8), dtype=np.uint8), labels=[1, 2, 2, 9])
+    assert "10 classes (by labels, 3 of them with samples)" in open_npz(tmp_path / "a.npz").understood()
+
+
+def test_a_file_that_is_none_of_numpys_says_so(save):
+    with pytest.raises(DataError, match=r"cannot read .*a\.npy: it is not in the format that its name says"):
+        open_npy(save("a.npy", b"hello, world, hello"))
+
+
 @pytest.mark.parametrize(
     "labels",
     [np.zeros(3, dtype=int), np.full(4, 0.5), np.zeros((4, 10), dtype=int), np.full(4, -1), np.full(4, np.nan),

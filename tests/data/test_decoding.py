@@ -199,3 +199,11 @@ def test_a_range_that_nothing_needs_is_refused(paint, tmp_path):
     paint("b.png")
     with pytest.raises(UsageError, match=r"range=0,1: it is for pictures of more than 8 bits"):
         open_folder(tmp_path, options={"range": "0,1"})
+
+
+def test_masks_of_few_values_are_said_to_be_black(tmp_path):
+    for name, value in (("a.png", 0), ("b.png", 2)):
+        Image.new("L", (8, 8), value).save(tmp_path / name)
+    assert "all pictures are almost black, as the highest value is 2 of 255" in open_folder(tmp_path).understood()
+    Image.new("L", (8, 8), 200).save(tmp_path / "c.png")
+    assert "almost black" not in open_folder(tmp_path).understood()

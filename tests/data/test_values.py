@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ganzoo.data import memory
-from ganzoo.data.arrays import open_npy
+from ganzoo.data.arrays import open_npy, open_npz
 from ganzoo.data.values import guess_span
 from ganzoo.errors import DataError, UsageError
 
@@ -120,7 +120,7 @@ def test_numbers_that_may_be_pictures_and_a_resolution(opened):
 
 
 def test_one_picture_is_not_many_rows(opened):
-    with pytest.raises(DataError, match="is one picture"):
+    with pytest.raises(DataError, match=r"a\.npy: an array of shape .* is one picture"):
         opened(np.zeros((64, 48, 3), dtype=np.uint8))
 
 
@@ -133,6 +133,24 @@ def test_more_than_the_memory_is_read_where_the_resolution_makes_it_fit(opened, 
     assert store.samples[:, 0, -1].unique().tolist() == [255]
     with pytest.raises(DataError, match="try --resolution 34 or less"):
         opened(values, options={"range": "0,1"})
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (2, 8, 8, 3)])
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_bytes_of_few_values_are_said_to_be_black_and_a_range_makes_them_bright(tmp_path, name, shape):
+    values = np.zeros(shape, np.uint8)
+    values[1] = 1
+    np.save(tmp_path / name, values) if name == "a.npy" else np.savez(tmp_path / name, values)
+    opened = open_npy if name == "a.npy" else open_npz
+    word = "all pictures are almost black, as the highest value is 1 of 255; '?range=0,1' makes that white"
+    assert word in opened(tmp_path / name).understood()
+    store = opened(tmp_path / name, options={"range": "0,1"})
+    assert (store.samples[0].max(), store.samples[1].min()) == (0, 255)
+    assert "almost black" not in store.understood()
+
+
+def test_numbers_in_the_shape_of_one_picture_are_doubted(opened):
+    assert "an array of this shape may be one picture" in opened(np.zeros((64, 48, 3))).understood()
 
 
 def test_an_array_of_146_gib_is_refused_at_once_with_a_resolution_that_fits(tmp_path, monkeypatch):
