@@ -134,6 +134,8 @@ def _open_path(path: Path, resolution: int | None, progress: Progress | None, op
     suffix = path.suffix.lower()
     if not path.is_dir() and not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder", hint=_FORMS_HINT)
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(f"{path} is an empty file")
     if path.is_dir() or suffix == ".zip":
         from ganzoo.data.pictures import open_folder, open_zip
 
@@ -144,4 +146,6 @@ def _open_path(path: Path, resolution: int | None, progress: Progress | None, op
 
         read = {".npy": open_npy, ".npz": open_npz}.get(suffix, open_idx)
         return read(path, resolution=resolution, progress=progress, options=options)
-    raise DataError(f"{path} is no kind of data that ganzoo reads", hint=_FORMS_HINT)
+    from ganzoo.data.listing import advice
+
+    raise DataError(f"{path} is no kind of data that ganzoo reads", hint=advice(path) or _FORMS_HINT)

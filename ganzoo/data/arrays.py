@@ -25,7 +25,7 @@ from ganzoo.data.labels import classes_of
 from ganzoo.data.reading import SHOWN_NAMES, LeftOut, Reading, alike_but_for_case
 from ganzoo.data.spec import Options, parse_range, require_known
 from ganzoo.data.store import MAX_CLASSES, Store, slug
-from ganzoo.data.values import Array, guess_span, numbers, rows_of_pixels, squares
+from ganzoo.data.values import Array, advice_on_range, guess_span, numbers, parts, rows_of_pixels, squares
 from ganzoo.errors import DataError, GanzooError, UsageError
 
 SAMPLE_KEYS = ("arr_0", "images", "samples", "x", "data", "train_images", "x_train", "train_x")
@@ -109,7 +109,7 @@ def open_npz(
             with archive.open(entry) as stream:
                 return _read_npy(stream, entry.file_size, text=key != images)
 
-        images, labelled = _keys(path, list(members), options)
+        images, labelled = _keys(path, {key: entry.file_size for key, entry in members.items()}, options)
         names = read(NAMES_KEY) if labelled and NAMES_KEY in members and NAMES_KEY not in (images, labelled) else None
         labels = _Labels(labelled, read(labelled), "labels" in options, names) if labelled else None
         samples = read(images)
@@ -118,18 +118,20 @@ def open_npz(
     return _store(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
 
 
-def _keys(path: Path, members: list[str], options: Options) -> tuple[str, str | None]:
-    """The names of the arrays with the samples and with their labels."""
+def _keys(path: Path, members: dict[str, int], options: Options) -> tuple[str, str | None]:
+    """The names of the arrays with the samples and with their labels, among those of some sizes."""
     has = f"{path} has {', '.join(sorted(members)[:8]) or 'nothing'}"
     for what in ("images", "labels"):
         if what in options and options[what] not in members and (what, options[what]) != ("labels", "none"):
             raise UsageError(f"{what}={options[what]}: {has}")
-    by_fold = {key.lower(): key for key in reversed(members)}
+    by_fold = {key.lower(): key for key in reversed(list(members))}
     images = options.get("images") or next((by_fold[k] for k in SAMPLE_KEYS if k in by_fold), None)
     if images is None and len(members) == 1:
-        images = members[0]
+        (images,) = members
     if images is None:
-        raise DataError(has, hint=f"say which array has the samples: --data '{path}?images={min(members, default='NAME')}'")
+        largest = max(members, key=members.__getitem__, default="NAME")
+        hint = f"say which array they are, and which has the labels: --data '{path}?images={largest}&labels=none'"
+        raise DataError(f"{has}, and no name says which has the samples", hint=hint)
     if "labels" in options:
         return images, None if options["labels"] == "none" else options["labels"]
     # train_images has train_labels, and x_test has y_test.
@@ -179,7 +181,10 @@ def _unzipped(path: Path) -> IO[bytes]:
 
 
 def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+    except ValueError:
+        raise ValueError("it is not in the format that its name says, or it is damaged") from None
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"NPY version {version}, expected 1.0 or 2.0")
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -193,16 +198,24 @@ def _read_npy(stream: IO[bytes], size: int, *, text: bool = False) -> Array:
     if dtype.kind not in ("buifSU" if text else "buif"):
         if text:  # labels, which nobody may want
             return np.empty(0, dtype)
-        raise ValueError(f"an array of {dtype}, expected numbers")
+        raise _no_numbers(dtype)
     array = _fill(stream, shape[::-1] if column_major else shape, dtype, size)
     return array.T if column_major else array
+
+
+def _no_numbers(dtype: np.dtype[Any]) -> ValueError:
+    if dtype.kind == "O":
+        return ValueError(
+            "it holds Python objects, which are pickled and never read, as they can run any code: save numbers instead"
+        )
+    return ValueError(f"it holds {'named columns' if dtype.names else dtype.name}, expected plain real numbers")
 
 
 def _map_npy(path: Path, stream: IO[bytes]) -> Array:
     """The array in an NPY file, which is read as it is looked at."""
     shape, column_major, dtype = _npy_header(stream)
     if dtype.kind not in "buif":
-        raise ValueError(f"an array of {dtype}, expected numbers")
+        raise _no_numbers(dtype)
     start, size = stream.tell(), path.stat().st_size
     _require_held(shape, dtype, size - start)
     return np.memmap(path, dtype, "r", start, shape, "F" if column_major else "C")
@@ -245,15 +258,20 @@ def _store(
     options: Options,
     left_out: tuple[LeftOut, ...] = (),
 ) -> Store:
-    span = parse_range(options) or guess_span(samples)
+    try:
+        span = parse_range(options) or guess_span(samples)
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", hint=error.hint) from None
     sizes = ""
     if span is not None:
         ready, made, notes = squares(path, samples, span, resolution, progress)
         _, height, width, _ = rows_of_pixels(samples).shape  # type: ignore[union-attr]
         sizes = f"of {width}x{height}"
     elif resolution is not None:
-        hint = "if they are pictures, say what is black and what is white, for example '?range=0,1'"
-        raise UsageError(f"{path}: {samples.dtype} {samples.shape} are no pictures and have no resolution", hint=hint)
+        some = next(parts(samples)) if samples.size else np.zeros(1)  # of what may be larger than the memory
+        hint = advice_on_range(float(some.min()), float(some.max())) if rows_of_pixels(samples) is not None else None
+        what = f"{samples.dtype} values of shape {samples.shape} are taken for numbers, not pictures"
+        raise UsageError(f"{path}: {what}, and have no resolution", hint=hint)
     else:
         ready, made, notes = numbers(path, samples)  # type: ignore[assignment]
     found, classes, word = _classes(path, labels, len(ready))
@@ -271,4 +289,6 @@ def _classes(path: Path, labels: _Labels | None, count: int) -> tuple[Tensor | N
             raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint="labels=none leaves labels out")
         return None, (), f"{labels.name} cannot be used: {found}"
     numbers_, texts = found
-    return torch.from_numpy(numbers_), texts or labels.names, f"by {labels.name}"
+    filled, names = len(np.unique(numbers_)), texts or labels.names
+    some = f", {filled:,} of them with samples" if filled < (len(names) or int(numbers_.max()) + 1) else ""
+    return torch.from_numpy(numbers_), names, f"by {labels.name}{some}"

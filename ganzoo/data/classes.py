@@ -24,7 +24,7 @@ _TRAINING = {"train", "training"}
 _SPLITS = _TRAINING | {"val", "valid", "validation", "test", "testing", "dev", "eval"}
 
 _STRAYS = 0.1
-"""Class folders beside no more than this part of pictures that lie in none are class folders still."""
+"""One picture without a class, or no more than this part of all of them, does not cost the others theirs."""
 
 Read = Callable[[str], bytes | None]
 """The content of a file by its name, None if there is none."""
@@ -84,24 +84,40 @@ def lay_out(names: Sequence[str], read: Read, options: Options) -> Layout:
     if wanted == "none":
         return Layout(tuple(folders), {}, "as was asked", left_out)
     if wanted is None and (found := _from_file(tuple(folders), read)):
-        return Layout(tuple(folders), found[0], found[1] + said, left_out)
+        class_of, why = found
+        if unlabelled := [name for name in folders if name not in class_of] if class_of else []:
+            left_out += (_left_out(unlabelled, f"without a label in {LABEL_FILE}"),)
+        return Layout(tuple(class_of or folders), class_of, why + said, left_out)
     folders = _inner(folders)
-    classes = {parts[0] for parts in folders.values() if parts}
-    if wanted is None and _are_buckets(folders):
-        why = f"the folders hold a thousand files each, and there is no {LABEL_FILE}"
-        return Layout(tuple(folders), {}, why + said, left_out)
+    inside = {name: parts[0] for name, parts in folders.items() if parts}
+    strays = [name for name, parts in folders.items() if not parts]
+    classes = set(inside.values())
+    if wanted is None and _are_buckets(inside):
+        buckets = f"folders such as {short(min(classes))} number files by the thousand, and there is no {LABEL_FILE}"
+        return Layout(tuple(folders), {}, f"{buckets}; '?labels=folders' makes classes of them{said}", left_out)
     if len(classes) < 2:
         if wanted == "folders":
             raise UsageError("labels=folders: the pictures do not lie in two or more folders")
         return Layout(tuple(folders), {}, said.removeprefix(", "), left_out)
-    strays = [name for name, parts in folders.items() if not parts]
-    if len(strays) > _STRAYS * len(folders) and wanted is None:
+    if wanted is None and not _are_few(len(strays), len(folders)):
         some = f"{len(strays):,} of {len(folders):,} pictures lie in none of the {len(classes):,} folders"
         return Layout(tuple(folders), {}, f"{some}; '?labels=folders' leaves them out{said}", left_out)
     if strays:
-        left_out += (LeftOut(len(strays), "outside the class folders", tuple(strays[:SHOWN_NAMES])),)
-    inside = {name: parts[0] for name, parts in folders.items() if parts}
+        left_out += (_left_out(strays, "outside the class folders"),)
     return Layout(tuple(inside), inside, f"by folder{said}", left_out)
+
+
+def _left_out(names: Sequence[str], why: str) -> LeftOut:
+    return LeftOut(len(names), f"{_pictures(len(names))} {why}", tuple(names[:SHOWN_NAMES]))
+
+
+def _pictures(count: int) -> str:
+    return "pictures" if count > 1 else "picture"
+
+
+def _are_few(strays: int, count: int) -> bool:
+    """Whether so few of ``count`` pictures have no class that those of the others are meant."""
+    return strays <= max(1, _STRAYS * count)
 
 
 _Folders = dict[str, tuple[str, ...]]
@@ -117,10 +133,9 @@ def _inner(folders: _Folders) -> _Folders:
 
 def _split(folders: _Folders, wanted: str | None) -> tuple[_Folders, tuple[LeftOut, ...], str]:
     """The files of the part of the data that is to train on."""
-    parts = {path[0] for path in folders.values() if path}
-    named = [path for path in folders.values() if path]
-    is_split = len(parts) > 1 and all(p.lower() in _SPLITS for p in parts) and len(named) >= (1 - _STRAYS) * len(folders)
-    if not is_split:
+    parts = {path[0] for path in folders.values() if path and path[0].lower() in _SPLITS}
+    beside = [name for name, path in folders.items() if not path or path[0] not in parts]
+    if len(parts) < 2 or not _are_few(len(beside), len(folders)):
         if wanted not in (None, "all"):
             raise UsageError(f"split={wanted}: there are no folders called train, val or test")
         return folders, (), ""
@@ -130,27 +145,23 @@ def _split(folders: _Folders, wanted: str | None) -> tuple[_Folders, tuple[LeftO
         raise UsageError(f"split={wanted}: the folders are {', '.join(sorted(parts))}", hint="or all of them: split=all")
     chosen = chosen or parts
     inside = {name: path[1:] for name, path in folders.items() if path and path[0] in chosen}
-    if strays := [name for name, path in folders.items() if not path]:
-        beside: tuple[LeftOut, ...] = (LeftOut(len(strays), "beside these folders", tuple(strays[:SHOWN_NAMES])),)
-    else:
-        beside = ()
-    others = tuple(
-        LeftOut(sum(path[:1] == (p,) for path in folders.values()), f"in {p}, which '?split={p}' or '?split=all' would take")
-        for p in sorted(parts - chosen)
-    )
-    return inside, others + beside, f", of {' and '.join(sorted(chosen))}"
+    left_out = [_left_out(beside, "beside these folders")] if beside else []
+    for part in sorted(parts - chosen):
+        others = sum(path[:1] == (part,) for path in folders.values())
+        left_out.append(LeftOut(others, f"{_pictures(others)} in {part}, which '?split={part}' or '?split=all' takes"))
+    return inside, tuple(left_out), f", of {' and '.join(sorted(chosen))}"
 
 
-def _are_buckets(folders: _Folders) -> bool:
+def _are_buckets(folder_of: Mapping[str, str]) -> bool:
     """Whether each folder follows from the number of its file: ``00001/img00001234.png``, or FFHQ's ``01000/01234.png``."""
-    for name, parts in folders.items():
-        if not parts or not parts[0].isdecimal() or len(parts[0]) < 5:
+    for name, folder in folder_of.items():
+        if not folder.isdecimal() or len(folder) < 5:
             return False
         stem = PurePosixPath(name).stem
         digits = stem[len(stem.rstrip("0123456789")) :]
-        if not digits or len(digits) > 18 or int(parts[0]) not in (int(digits) // 1000, int(digits) // 1000 * 1000):
+        if not digits or len(digits) > 18 or int(folder) not in (int(digits) // 1000, int(digits) // 1000 * 1000):
             return False
-    return bool(folders)
+    return bool(folder_of)
 
 
 def _from_file(names: Sequence[str], read: Read) -> tuple[dict[str, str | int], str] | None:
@@ -165,18 +176,20 @@ def _from_file(names: Sequence[str], read: Read) -> tuple[dict[str, str | int], 
         if not rows:
             return {}, f"{LABEL_FILE} has no labels"
         own = {(folder / name.replace("\\", "/")).as_posix(): label for name, label in rows.items()}
-        if missing := sum(name not in own for name in names):
+        labelled = [name for name in names if name in own]
+        missing = len(names) - len(labelled)
+        if not labelled or not _are_few(missing, len(names)):
             return {}, f"{LABEL_FILE} has no label for {missing:,} of {len(names):,} pictures"
         try:
-            values = np.array([own[name] for name in names])
+            values = np.array([own[name] for name in labelled])
         except ValueError:
             return {}, f"labels in {LABEL_FILE} are of several forms"
-        found = classes_of(values, len(names))
+        found = classes_of(values, len(labelled))
         if isinstance(found, str):
             return {}, f"{LABEL_FILE}: {found}"
         numbers, texts = found
         labels = [texts[number] if texts else number for number in numbers.tolist()]
-        return dict(zip(names, labels, strict=True)), f"by {LABEL_FILE}"
+        return dict(zip(labelled, labels, strict=True)), f"by {LABEL_FILE}"
     return None
 
 

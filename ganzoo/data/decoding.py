@@ -47,6 +47,8 @@ LIMIT, JPEG_LIMIT = 2, 4
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
 """Of masks and of 8, 10, 12, 14 and 16 bits."""
 
+_HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"))
+
 _LARGE = 2**25
 _one_at_a_time = threading.Lock()
 """For pictures of more pixels than _LARGE, of which one in each thread might not fit the memory."""
@@ -62,12 +64,17 @@ def open_picture(stream: IO[bytes]) -> Image.Image:
     Raises:
         ValueError: No picture, or one with more pixels than are safe; Pillow raises more for damaged ones.
     """
-    is_jpeg = stream.read(3) == b"\xff\xd8\xff"
+    first = stream.read(12)
+    if not first:
+        raise ValueError("an empty file")
+    is_jpeg = first.startswith(b"\xff\xd8\xff")
     stream.seek(0)
     try:
         # Past Pillow's limit, which is for what has to be decoded whole: of a JPEG, an eighth will do.
         image = JpegImagePlugin.jpeg_factory(stream) if is_jpeg else Image.open(stream, formats=FORMATS)
     except (UnidentifiedImageError, SyntaxError):
+        if first[4:] in _HEIC:
+            raise ValueError("HEIC under another ending, which is not read: convert it to .jpg") from None
         raise ValueError("no picture, or a damaged one") from None
     limit = (Image.MAX_IMAGE_PIXELS or float("inf")) * (JPEG_LIMIT if is_jpeg else LIMIT)
     if image.width * image.height > limit:
@@ -84,7 +91,7 @@ def has_more_frames(image: Image.Image) -> bool:
 
 
 def loses_bits(image: Image.Image) -> bool:
-    """Whether it is a colour picture of 16 bits, of which Pillow gives the upper 8."""
+    """Whether it has 16 bits and colour or transparency, so that Pillow gives the upper 8."""
     return not is_deep(image) and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
@@ -103,7 +110,9 @@ def brightest(image: Image.Image) -> int:
         return 0
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > WHITES[-1]:
-        raise ValueError("a picture of 32-bit numbers, whose white is not defined ('?range=LOW,HIGH' says it)")
+        raise ValueError(
+            "32-bit numbers, whose black and white are not known: '?range=LOW,HIGH' after the name of the data sets them"
+        )
     return int(values.max())
 
 
@@ -113,8 +122,9 @@ def white_of(peak: int) -> int:
 
 
 def is_grey(image: Image.Image) -> bool:
-    """Whether its mode has no colour."""
-    return image.mode in _GREY_MODES
+    """Whether it has no colour."""
+    # Of 16 bits, Pillow makes grey with transparency a picture in colour.
+    return image.mode in _GREY_MODES or any(str(tile[3]).startswith("LA;") for tile in getattr(image, "tile", ()))
 
 
 def natural_resolution(sizes: Iterable[tuple[int, int]]) -> int:
@@ -198,6 +208,8 @@ def attempt(work: Callable[[], T]) -> T | Failure:
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - decoders raise anything for bytes that somebody made up
+        if isinstance(error, OSError) and error.strerror:
+            return Failure(error.strerror)  # the rest is the path, which is told anyway
         return Failure(" ".join(str(error).split()) or type(error).__name__)
 
 

@@ -25,6 +25,8 @@ def classes_of(labels: NDArray[Any], count: int) -> Classes | str:
     Returns:
         The classes; or why the labels are none, in words.
     """
+    if labels.dtype.kind == "O":
+        return "they are Python objects, which are pickled and never read: save them as text, labels.astype(str), or numbers"
     if labels.dtype.kind not in "buifSU":
         return f"labels are {labels.dtype}, neither numbers nor text"
     if labels.ndim == 2 and labels.shape[1] == 1:

@@ -6,19 +6,18 @@ import math
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ganzoo.data import Progress, memory
-from ganzoo.data.classes import LABEL_FILE, OPTIONS, lay_out
+from ganzoo.data.classes import OPTIONS, lay_out
 from ganzoo.data.decoding import (
-    EXTENSIONS,
     Failure,
     attempt,
     brightest,
@@ -33,7 +32,9 @@ from ganzoo.data.decoding import (
     square,
     white_of,
 )
+from ganzoo.data.listing import advice_on_left_out, files_below, pictures_among
 from ganzoo.data.reading import (
+    DARK,
     LeftOut,
     Reading,
     alike_but_for_case,
@@ -42,13 +43,17 @@ from ganzoo.data.reading import (
     tally,
     words_for_sizes,
     words_for_square,
+    words_if_dark,
 )
 from ganzoo.data.spec import Options, parse_range, require_known
 from ganzoo.data.store import Store, slug
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, UsageError
 
 MAX_ENTRY_BYTES = 128 * 2**20
 """A zip entry that unpacks to more than this is skipped: a few kilobytes can claim any size."""
+
+_ENCRYPTED = 1
+"""The bit of a zip entry that says so."""
 
 _DEEP_TRIED = 16
 """Of the pictures of more than 8 bits, so many are looked at for their white before all are decoded."""
@@ -77,7 +82,7 @@ def open_folder(
         DataError: No folder that can be read, fewer than two readable pictures, or more than the memory holds.
     """
     require_known(options, OPTIONS, "a folder of pictures")
-    names, unreadable = _files(path)
+    names, unlisted = files_below(path)
 
     def read(name: str) -> bytes | None:
         found = path / name
@@ -86,7 +91,7 @@ def open_folder(
         with found.open("rb") as stream:
             return read_bounded(stream, MAX_ENTRY_BYTES).read()
 
-    source = _Source(path, names, lambda name: (path / name).open("rb"), read, tally(unreadable, "folders"))
+    source = _Source(path, names, lambda name: (path / name).open("rb"), read, unlisted)
     return _store(source, resolution, progress, options)
 
 
@@ -105,17 +110,21 @@ def open_zip(
         raise DataError(f"cannot read {path}: {error}") from error
     with archive:
         # Some programs on Windows write its separator, which a zip must not have.
-        entries = {entry.filename.replace("\\", "/"): entry for entry in archive.infolist() if not entry.is_dir()}
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = {entry.filename.replace("\\", "/"): entry for entry in files}
+        twice = (LeftOut(len(files) - len(entries), "that have the name of another"),) if len(files) > len(entries) else ()
         one_at_a_time = threading.Lock()  # ZipFile does not count its readers atomically
 
         def open_entry(name: str) -> IO[bytes]:
+            if entries[name].flag_bits & _ENCRYPTED:
+                raise ValueError("encrypted with a password")
             with one_at_a_time, archive.open(entries[name]) as stream:
                 return read_bounded(stream, MAX_ENTRY_BYTES)
 
         def read(name: str) -> bytes | None:
             return open_entry(name).read() if name in entries else None
 
-        return _store(_Source(path, list(entries), open_entry, read), resolution, progress, options)
+        return _store(_Source(path, list(entries), open_entry, read, twice), resolution, progress, options)
 
 
 @dataclass(frozen=True)
@@ -137,117 +146,79 @@ class _Source:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def _files(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Files below ``root``, linked folders too, none twice, links in a circle end; and folders that cannot be read, why."""
-    seen = {root.resolve()}
-    folders = [root]
-    files: list[str] = []
-    unreadable: list[tuple[str, str]] = []
-    while folders:
-        folder = folders.pop()
-        try:
-            entries = list(folder.iterdir())
-        except OSError as error:
-            if folder is root:
-                raise DataError(f"cannot read {root}: {error.strerror or error}") from error
-            unreadable.append((f"{folder.relative_to(root).as_posix()}/", error.strerror or str(error)))
-            continue
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if not entry.is_dir():
-                # A pipe or a device would be waited for; a broken link is listed with what cannot be read.
-                if entry.is_file() or not entry.exists():
-                    files.append(entry.relative_to(root).as_posix())
-            elif (real := entry.resolve()) not in seen:
-                seen.add(real)
-                folders.append(entry)
-    return files, unreadable
+class _Look(NamedTuple):
+    """What a picture is like, before it is decoded."""
+
+    size: tuple[int, int]
+    is_grey: bool
+    is_deep: bool
+    has_more_frames: bool
+    loses_bits: bool
+    is_transparent: bool
 
 
-def _pictures_among(names: Iterable[str], path: Path) -> tuple[list[str], tuple[LeftOut, ...]]:
-    """The names that are pictures by their ending, sorted, and the others but for labels. Raises DataError for no pictures."""
-    seen = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)]
-    chosen = sorted(name for name in seen if PurePosixPath(name).suffix.lower() in EXTENSIONS)
-    others = by_ending(name for name in set(seen) - set(chosen) if PurePosixPath(name).name != LABEL_FILE)
-    if not chosen:
-        holds = f"it holds {in_words(others)}" if others else "it is empty"
-        raise DataError(f"no pictures in {path}: {holds}", hint="pictures end in .png, .jpg, .webp, .gif, .bmp, .tiff, …")
-    return chosen, others
+def _survey(source: _Source, names: Sequence[str]) -> tuple[dict[str, _Look], dict[str, str]]:
+    """A look at each picture that can be opened; and why the others cannot."""
 
-
-@dataclass
-class _Survey:
-    """What the pictures are like, before any of them is decoded."""
-
-    readable: list[str]
-    skipped: dict[str, str]
-    sizes: Counter[tuple[int, int]]
-    deep: list[str]
-    moving: int
-    coarse: int
-    channels: int
-
-
-def _survey(source: _Source, names: Sequence[str]) -> _Survey:
-    def look(index: int) -> tuple[tuple[int, int], bool, bool, bool, bool]:
+    def look(index: int) -> _Look:
         with source.open(names[index]) as stream, open_picture(stream) as image:
-            return image.size, is_grey(image), is_deep(image), has_more_frames(image), loses_bits(image)
+            looks = (is_grey(image), is_deep(image), has_more_frames(image), loses_bits(image))
+            return _Look(image.size, *looks, image.has_transparency_data)
 
-    found = _Survey([], {}, Counter(), [], 0, 0, 1)
+    looks: dict[str, _Look] = {}
+    skipped: dict[str, str] = {}
     for name, seen in zip(names, in_threads(look, len(names)), strict=True):
         if isinstance(seen, Failure):
-            found.skipped[name] = seen.reason
-            continue
-        size, grey, deep, moves, coarse = seen
-        found.readable.append(name)
-        found.sizes[size] += 1
-        found.channels = found.channels if grey else 3
-        found.deep += [name] if deep else []
-        found.moving += moves
-        found.coarse += coarse
-    return found
+            skipped[name] = seen.reason
+        else:
+            looks[name] = seen
+    return looks, skipped
 
 
 def _store(source: _Source, resolution: int | None, progress: Progress | None, options: Options) -> Store:
     path, span = source.path, parse_range(options)
-    chosen, others = _pictures_among(source.names, path)
+    chosen, others = pictures_among(source.names, path)
     layout = lay_out(chosen, source.read, options)
-    survey = _survey(source, layout.names)
-    side = resolution or natural_resolution(survey.sizes)
-    shape = (len(survey.readable), survey.channels, side, side)
-    largest = int(min(side - 1, (memory.budget() / (survey.channels * max(1, len(survey.readable)))) ** 0.5))
+    looks, unopened = _survey(source, layout.names)
+    readable = list(looks)
+    side = resolution or natural_resolution(look.size for look in looks.values())
+    channels = 1 if all(look.is_grey for look in looks.values()) else 3
+    shape = (len(readable), channels, side, side)
+    largest = int(min(side - 1, (memory.budget() / (channels * max(1, len(readable)))) ** 0.5))
     memory.require(math.prod(shape), f"{path} at {side} x {side}", hint=f"try --resolution {max(1, largest)} or less")
     pictures = np.empty(shape, dtype=np.uint8)
-    white = white_of(_peak(source, survey.deep[:: max(1, len(survey.deep) // _DEEP_TRIED)])) if span is None else 0
+    deep = [name for name, look in looks.items() if look.is_deep]
+    if span and looks and not deep:
+        raise UsageError(f"range={options['range']}: it is for pictures of more than 8 bits, and {path} has none that need it")
+    white = white_of(_peak(source, deep[:: max(1, len(deep) // _DEEP_TRIED)])) if span is None else 0
     while True:
-        kept, skipped, peak = _decode(source, survey.readable, pictures, span or (0.0, white), progress, not span)
+        kept, skipped, peak = _decode(source, readable, pictures, span or (0.0, white), progress, not span)
         if span or peak <= white:
             break
         white = white_of(peak)  # so rare, after those that were tried, that all may be decoded once more
-    skipped |= survey.skipped
+    skipped |= unopened
     left_out = (
         *tally(((name, skipped[name]) for name in layout.names if name in skipped), "pictures"),
         *source.left_out,
         *layout.left_out,
-        *others,
+        *by_ending(others),
     )
     if len(kept) < 2:
         why = f"; left out: {in_words(left_out)}" if left_out else ""
-        raise DataError(f"{path} holds {len(kept)} readable pictures, and training needs at least two{why}")
+        some = f"{len(kept)} readable picture{'s' * (len(kept) != 1)}"
+        raise DataError(f"{path} holds {some}, and training needs at least two{why}")
+    pictures = pictures[: len(kept)]
     labels, classes, word = layout.labels(kept)
-    survey.deep = [name for name in survey.deep if name not in skipped]
-    notes = _notes(survey, others, span or (0, white)) + alike_but_for_case(classes)
-    made = words_for_square(survey.sizes, side)
-    reading = Reading(words_for_sizes(survey.sizes), made, word, left_out, notes)
-    name = path.resolve().name if path.is_dir() else path.stem
-    return Store(
-        slug(name),
-        torch.from_numpy(pictures[: len(kept)]),
-        None if labels is None else torch.tensor(labels),
-        classes,
-        reading,
+    sizes = Counter(looks[name].size for name in kept)
+    notes = (
+        *_notes([looks[name] for name in kept], pictures, span or (0, white), span is None),
+        *advice_on_left_out(others),
+        *alike_but_for_case(classes),
     )
+    reading = Reading(words_for_sizes(sizes), words_for_square(sizes, side), word, left_out, notes)
+    name = path.resolve().name if path.is_dir() else path.stem
+    found = None if labels is None else torch.tensor(labels)
+    return Store(slug(name), torch.from_numpy(pictures), found, classes, reading)
 
 
 def _peak(source: _Source, names: Sequence[str]) -> int:
@@ -294,16 +265,30 @@ def _decode(
     return kept, skipped, highest
 
 
-def _notes(survey: _Survey, others: Sequence[LeftOut], span: tuple[float, float]) -> tuple[str, ...]:
+def _notes(looks: Sequence[_Look], pictures: NDArray[np.uint8], span: tuple[float, float], guessed: bool) -> tuple[str, ...]:
+    """What else should be known of the pictures that these looks were taken at."""
     notes = []
-    if survey.deep:
-        some = f"{len(survey.deep):,} pictures have" if len(survey.deep) > 1 else "1 picture has"
-        notes.append(f"{some} more than 8 bits: {span[0]:g} is black and {span[1]:,g} is white ('?range=LOW,HIGH' says else)")
-    if survey.coarse:
-        notes.append(f"of {survey.coarse:,} colour pictures of 16 bits the upper 8 are read: if they look black, convert them")
-    if survey.moving:
-        some = f"{survey.moving:,} animations or files" if survey.moving > 1 else "1 animation or file"
-        notes.append(f"{some} of several pages give{'s' * (survey.moving == 1)} the first")
-    if photos := [one.what.split()[0] for one in others if one.what.startswith((".heic", ".heif", ".dng", ".cr2", ".nef"))]:
-        notes.append(f"pictures in {' and '.join(photos)} are not read: convert them to .jpg")
+    if deep := sum(look.is_deep for look in looks):
+        some = f"{deep:,} pictures have" if deep > 1 else "1 picture has"
+        other = " ('?range=LOW,HIGH' sets other values)" if guessed else ""
+        notes.append(f"{some} more than 8 bits: {span[0]:g} is black and {span[1]:,g} is white{other}")
+    if coarse := [index for index, look in enumerate(looks) if look.loses_bits]:
+        some = (
+            f"of {len(coarse):,} picture{'s' * (len(coarse) > 1)} with colour or transparency of 16 bits, the upper 8 are read"
+        )
+        if max(int(pictures[index].max()) for index in coarse) <= DARK:
+            some += ", and come out almost black: convert them to 8 bits, or scale their values up to 65,535"
+        notes.append(some)
+    if len(coarse) < len(looks):
+        notes += words_if_dark(int(pictures.max()))
+    if clear := sum(look.is_transparent for look in looks):
+        some = f"{clear:,} pictures have" if clear > 1 else "1 picture has"
+        notes.append(f"{some} transparency, behind which is put white")
+    if moving := sum(look.has_more_frames for look in looks):
+        some = (
+            f"{moving:,} animations or files of several pages give their"
+            if moving > 1
+            else "1 animation or file of several pages gives its"
+        )
+        notes.append(f"{some} first frame")
     return tuple(notes)

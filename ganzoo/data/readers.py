@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -107,11 +108,12 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
     left_out = tally(((f"{name} {index}", reason) for index, reason in read.failed), "samples")
     needs = "in wds/, each picture (.jpg, .png, .webp) needs its class beside it (.cls, a number)"
     if shards and (lost := sum(count for _, count in shards.list()) - len(read.rows) - len(read.failed)) > 0:
-        left_out += (LeftOut(lost, f"that timm does not give ({needs})"),)
+        left_out += (LeftOut(lost, f"samples that timm passes over, as damaged or incomplete ({needs})"),)
     if len(read.rows) < 2:
         why = f"; left out: {in_words(left_out)}" if left_out else ""
         hint = needs if name.lower().startswith("wds/") else None
-        raise DataError(f"{spec}: {len(read.rows)} readable pictures, and training needs at least two{why}", hint=hint)
+        some = f"{len(read.rows)} readable picture{'s' * (len(read.rows) != 1)}"
+        raise DataError(f"{spec}: {some}, and training needs at least two{why}", hint=hint)
     classes_of = torch.tensor([row.label for row in read.rows])
     sizes = Counter(row.size for row in read.rows)
     labels = classes_of if classes_of.min() >= 0 else None
@@ -153,6 +155,9 @@ def _create(name: str, options: dict[str, str]) -> Any:
         root = str(cache_folder() / prefix)
     import timm.data
 
+    # A line for each sample that it passes over, which are counted here; whoever set a level wants these lines.
+    log = logging.getLogger("timm.data.readers")
+    log.setLevel(log.level or logging.ERROR)
     with contextlib.redirect_stdout(sys.stderr):
         dataset = timm.data.create_dataset(
             name,
@@ -222,9 +227,9 @@ def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | 
     sizes = Counter([picture.size])
     notes = (f"0 is black and {white:,} is white, as the first picture has more than 8 bits",) if is_deep(picture) else ()
     reading = Reading(
-        f"in {len(listed):,} shards, the first {words_for_sizes(sizes)}",
+        f"in {len(listed):,} shard{'s' * (len(listed) > 1)}, the first {words_for_sizes(sizes)}",
         words_for_square(sizes, side),
-        "" if classes or not _is_class(first[1]) else "'?classes=N' says how many the labels have",
+        "" if classes or not _is_class(first[1]) else "the option classes=N says how many the labels have",
         notes=notes,
     )
     title = slug(_title(parse(spec)[0], options))

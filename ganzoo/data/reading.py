@@ -120,9 +120,13 @@ def by_ending(names: Iterable[str]) -> tuple[LeftOut, ...]:
         stem, dot, ending = name.rpartition("/")[2].rpartition(".")
         groups.setdefault(f".{ending.lower()}" if dot and stem else "", []).append(name)
     return tuple(
-        LeftOut(len(found), f"{ending or 'nameless'} file{'s' * (len(found) > 1)}", tuple(sorted(found)[:SHOWN_NAMES]))
-        for ending, found in groups.items()
+        LeftOut(len(found), _files(len(found), ending), tuple(sorted(found)[:SHOWN_NAMES])) for ending, found in groups.items()
     )
+
+
+def _files(count: int, ending: str) -> str:
+    files = "files" if count > 1 else "file"
+    return f"{ending} {files}" if ending else f"{files} without an ending"
 
 
 def words_for_sizes(sizes: Sizes) -> str:
@@ -146,6 +150,16 @@ def words_for_square(sizes: Sizes, side: int) -> str:
     return scaled + (f" ({'all' if enlarged == sum(sizes.values()) else f'{enlarged:,}'} enlarged)" if enlarged else "")
 
 
+DARK = 63
+"""Pictures with no value above this, of 255, look black. The upper 8 of 16 bits are no more where 14 or fewer are used."""
+
+
+def words_if_dark(highest: int, hint: str = "") -> tuple[str, ...]:
+    """A note where ``highest``, the highest value of all pictures, is so low that all of them look black."""
+    said = "no value is above 0" if not highest else f"the highest value is {highest} of 255"
+    return (f"all pictures are almost black, as {said}{hint}",) if highest <= DARK else ()
+
+
 def alike_but_for_case(names: Sequence[str]) -> tuple[str, ...]:
     """A note where classes have names that differ in capitals alone."""
     folded = Counter(name.casefold() for name in names)
@@ -158,5 +172,6 @@ def alike_but_for_case(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def short(name: str) -> str:
-    """A name that is not longer than a line can bear."""
+    """A name that is not longer than a line can bear, and breaks none."""
+    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH // 2]}…{name[-_NAME_LENGTH // 2 + 1 :]}"

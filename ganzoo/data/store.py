@@ -50,7 +50,8 @@ class Store:
         if not shape or shape[0] < 2:
             raise DataError(f"{self.name}: {shape[0] if shape else 0} samples; training needs at least two")
         if len(shape) < 2 or not self.samples.numel():
-            raise DataError(f"{self.name}: an array of shape {shape} holds no samples (N, …)")
+            what = "is of single numbers" if self.samples.numel() else "is empty"
+            raise DataError(f"{self.name}: an array of shape {shape} {what}, expected samples (N, …), such as ({shape[0]}, 1)")
         if self.is_pictures and (len(shape) != 4 or shape[1] not in (1, 3)):
             raise DataError(f"{self.name}: pictures of shape {shape}, expected (N, 1 or 3, H, W)")
         # The extremes of a tensor with a NaN are NaN, so this looks at every value without a mask of its size.

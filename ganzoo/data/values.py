@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganzoo.data import Progress, memory
 from ganzoo.data.decoding import Failure, in_threads, square, white_of
-from ganzoo.data.reading import words_for_square
+from ganzoo.data.reading import words_for_square, words_if_dark
 from ganzoo.errors import DataError, UsageError
 
 Array = NDArray[Any]
@@ -69,13 +69,11 @@ def guess_span(samples: Array) -> Span | None:
 
 
 def to_bytes(values: Array, span: Span) -> NDArray[np.uint8]:
-    """Values from black to white as bytes; what is beyond them is cut. Raises DataError for what is not finite."""
+    """Finite values from black to white as bytes; what is beyond them is cut."""
     if values.dtype == np.uint8 and span == (0.0, 255.0):
         return np.asarray(values, dtype=np.uint8)
     low, high = span
     scaled = (values.astype(np.float32) - low) * (255 / (high - low))
-    if not np.isfinite(scaled).all():
-        raise DataError("some values are not finite")
     found: NDArray[np.uint8] = np.rint(scaled).clip(0, 255).astype(np.uint8)
     return found
 
@@ -84,6 +82,30 @@ def parts(samples: Array) -> Iterator[Array]:
     """``samples``, a bounded number of values at a time."""
     rows = max(1, _AT_ONCE // max(1, math.prod(samples.shape[1:])))
     return (samples[start : start + rows] for start in range(0, len(samples), rows))
+
+
+def require_finite(path: Path, samples: Array) -> None:
+    """Raise DataError, which says how many samples have values that are NaN or infinite, if some have."""
+    broken = [~np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in parts(samples)]
+    if some := sum(int(one.sum()) for one in broken):
+        first = int(np.concatenate(broken).argmax())
+        said = f"{some:,} of {len(samples):,} samples have" if some > 1 else f"1 of {len(samples):,} samples has"
+        raise DataError(
+            f"{path}: {said} values that are NaN or infinite, the first is sample {first}, counted from 0",
+            hint="leave these samples out of the array, or replace the values, for example by numpy.nan_to_num",
+        )
+
+
+def advice_on_range(low: float, high: float) -> str:
+    """What makes pictures of numbers from ``low`` to ``high``, with the black and white that they most likely have."""
+    if low >= 0:
+        span = (0.0, 1.0) if high <= 1 else (0.0, float(white_of(math.ceil(high)))) if high <= 65535 else (0.0, high)
+    else:
+        span = (-1.0, 1.0) if low >= -1 and high <= 1 else (low, high)
+    return (
+        "if they are pictures, say which values are black and white after the name of the file, "
+        f"for example '?range={span[0]:.4g},{span[1]:.5g}'"
+    )
 
 
 def squares(
@@ -98,7 +120,7 @@ def squares(
     pixels = rows_of_pixels(samples)
     if pixels is None:
         raise UsageError(
-            f"{path}: an array of shape {samples.shape} is not of pictures, and has no range",
+            f"{path}: an array of shape {samples.shape} is not of pictures, and takes no range",
             hint="pictures are (N, H, W), (N, H, W, 1|3|4) or (N, 1|3|4, H, W)",
         )
     count, height, width, depth = pixels.shape
@@ -108,31 +130,46 @@ def squares(
     largest = int(min(side - 1, (memory.budget() / (count * channels)) ** 0.5))
     shape = (count, channels, side, side)
     memory.require(math.prod(shape), f"{path} at {side} x {side}", hint=f"try --resolution {max(1, largest)} or less")
+    if samples.dtype.kind == "f":
+        require_finite(path, samples)
     notes = _notes(samples, span, depth)
     made = words_for_square({(width, height): count}, side)
-    if depth != 4 and side == own:
-        top, left = (height - own) // 2, (width - own) // 2
-        middle = pixels[:, top : top + own, left : left + own].transpose(0, 3, 1, 2)
-        if middle.dtype == np.uint8 and middle.flags.writeable:
-            return np.ascontiguousarray(middle), made, notes
-        found = np.empty(shape, dtype=np.uint8)
-        start = 0
-        for part in parts(middle):
-            found[start : start + len(part)] = to_bytes(part, span)
-            start += len(part)
-        return found, made, notes
-    found = np.empty(shape, dtype=np.uint8)
+    found = _cut(pixels, span, own) if depth != 4 and side == own else _fit(path, pixels, span, side, progress)
+    highest = int(found.max())
+    white = f"; '?range={span[0]:g},{span[0] + highest * (span[1] - span[0]) / 255:.4g}' makes that white" if highest else ""
+    return found, made, (*notes, *words_if_dark(highest, white))
+
+
+def _cut(pixels: Array, span: Span, side: int) -> NDArray[np.uint8]:
+    """The central squares of pictures ``(N, H, W, C)`` whose shorter side is ``side``, as bytes ``(N, C, S, S)``."""
+    _, height, width, _ = pixels.shape
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = pixels[:, top : top + side, left : left + side].transpose(0, 3, 1, 2)
+    if middle.dtype == np.uint8 and span == (0.0, 255.0) and middle.flags.writeable:
+        return np.ascontiguousarray(middle)
+    found = np.empty(middle.shape, dtype=np.uint8)
+    start = 0
+    for part in parts(middle):
+        found[start : start + len(part)] = to_bytes(part, span)
+        start += len(part)
+    return found
+
+
+def _fit(path: Path, pixels: Array, span: Span, side: int, progress: Progress | None) -> NDArray[np.uint8]:
+    """The central squares of pictures ``(N, H, W, C)``, scaled, on white where they are transparent."""
+    count, _, _, depth = pixels.shape
+    found = np.empty((count, 1 if depth == 1 else 3, side, side), dtype=np.uint8)
 
     def fit(index: int) -> None:
         values = to_bytes(pixels[index, :, :, 0] if depth == 1 else pixels[index], span)
-        found[index] = square(Image.fromarray(np.ascontiguousarray(values)), side, channels)
+        found[index] = square(Image.fromarray(np.ascontiguousarray(values)), side, found.shape[1])
 
     for done, failure in enumerate(in_threads(fit, count), 1):
         if isinstance(failure, Failure):
             raise DataError(f"{path}: picture {done - 1}: {failure.reason}")
         if progress:
             progress(done, count)
-    return found, made, notes
+    return found
 
 
 def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
@@ -140,14 +177,18 @@ def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
     if samples.dtype != np.uint8 or span != (0.0, 255.0):
         values = f"{samples.dtype} values: {span[0]:g} is black and {span[1]:,g} is white"
         beyond = sum(int(((part < span[0]) | (part > span[1])).sum()) for part in parts(samples))
-        notes.append(values + (f", and {beyond:,} values beyond them are cut" if beyond else ""))
+        notes.append(values + (f", and {beyond:,} of {samples.size:,} values beyond them are cut" if beyond else ""))
     if depth == 4:
         notes.append("the fourth channel is taken for opacity, on white")
     return tuple(notes)
 
 
 def numbers(path: Path, samples: Array) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
-    """Samples as float32, as they stand; what they are, and notes on values that no network is good at."""
+    """Samples as float32, as they stand; what they are, and notes on values that no network is good at.
+
+    Raises:
+        DataError: They do not fit the memory, or have values that are not finite.
+    """
     memory.require(4 * samples.size, f"{path} as float32")
     with np.errstate(over="ignore"):  # the store says so in words
         ready = np.require(np.ascontiguousarray(samples, dtype=np.float32), requirements=["W"])
@@ -157,16 +198,27 @@ def numbers(path: Path, samples: Array) -> tuple[NDArray[np.float32], str, tuple
     columns = f"of {samples.shape[1]:,} columns" if samples.ndim == 2 else f"of shape {'x'.join(map(str, samples.shape[1:]))}"
     made = f"{columns}, taken as they stand, with values from {low:.6g} to {high:.6g}"
     if not (math.isfinite(low) and math.isfinite(high)):
+        require_finite(path, samples)
         return ready, made, ()
-    notes = _unscaled(ready)
-    if _may_be_pictures(samples):
-        notes = (*notes, "if they are pictures, say what is black and what is white, for example '?range=0,1'")
-    return ready, made, notes
+    return ready, made, (*_unscaled(ready), *_maybe_pictures(samples, low, high))
 
 
-def _may_be_pictures(samples: Array) -> bool:
+def _maybe_pictures(samples: Array, low: float, high: float) -> tuple[str, ...]:
+    """A note on how numbers become pictures, where their shape is one that pictures have."""
+    if samples.ndim == 2:
+        columns = samples.shape[1]
+        side = next((math.isqrt(n) for n in (columns, columns // 3) if n >= 64 and math.isqrt(n) ** 2 == n), 0)
+        if not side or columns not in (side**2, 3 * side**2) or low < 0 or high > 255:
+            return ()
+        shape = f"(N, {side}, {side})" if columns == side**2 else f"(N, 3, {side}, {side}) or (N, {side}, {side}, 3)"
+        return (f"if each row is a picture, save the array in the shape {shape}",)
+    if samples.ndim == 3 and samples.shape[2] in (3, 4) and min(samples.shape[:2]) > 4:
+        return ("an array of this shape may be one picture, and training needs many: (N, H, W, C)",)
     pixels = rows_of_pixels(samples)
-    return pixels is not None and pixels.shape[1] == pixels.shape[2] > 4
+    if pixels is None or min(pixels.shape[1:3]) <= 4:
+        return ()
+    is_likely = pixels.shape[1] == pixels.shape[2] or pixels.shape[3] > 1
+    return (advice_on_range(low, high),) if is_likely else ()
 
 
 def _unscaled(ready: NDArray[np.float32]) -> tuple[str, ...]:

@@ -132,7 +132,8 @@ def prepare(
     # At once, so that it stands above whatever fails for it.
     following.noticed(store.understood())
     if len(store) < max(FEW, config.loop.batch_size):
-        following.noticed(f"of {len(store):,} samples a model can learn little but these very ones by heart")
+        few = f"{len(store):,} samples are so few that a model may do no more than learn them by heart"
+        following.noticed(f"{few}: 'ganzoo evaluate --measures copying' tells whether it did")
     config = fitted(config, registry, store.sample_shape)
     mirror = settle_mirror(config, store, processes)
     seed_layers(processes.device, stream(config.seed, 0, "weights"))

@@ -128,6 +128,16 @@ def test_npz_labels(tmp_path, key, shape):
     assert store.num_classes == 4
 
 
+def test_labels_that_skip_numbers_say_how_many_classes_have_samples(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((4, 8, 8), dtype=np.uint8), labels=[1, 2, 2, 9])
+    assert "10 classes (by labels, 3 of them with samples)" in open_npz(tmp_path / "a.npz").understood()
+
+
+def test_a_file_that_is_none_of_numpys_says_so(save):
+    with pytest.raises(DataError, match=r"cannot read .*a\.npy: it is not in the format that its name says"):
+        open_npy(save("a.npy", b"hello, world, hello"))
+
+
 @pytest.mark.parametrize(
     "labels",
     [np.zeros(3, dtype=int), np.full(4, 0.5), np.zeros((4, 10), dtype=int), np.full(4, -1), np.full(4, np.nan),
@@ -169,8 +179,10 @@ def test_options_say_which_arrays_are_meant(tmp_path):
 
 
 def test_npz_without_a_known_name(tmp_path):
-    np.savez(tmp_path / "a.npz", train=np.zeros((4, 2)), test=np.zeros((4, 2)))
-    with pytest.raises(DataError, match=r"has test, train \(say which array has the samples: --data .*\?images=test"):
+    np.savez(tmp_path / "a.npz", train=np.zeros((4, 2)), test=np.zeros((3, 2)))
+    with pytest.raises(
+        DataError, match=r"has test, train, and no name says which has the samples .*a\.npz\?images=train&labels=none"
+    ):
         open_npz(tmp_path / "a.npz")
 
 
@@ -185,7 +197,7 @@ def test_arrays_that_hold_no_samples(save, array):
 
 
 def test_nothing_is_unpickled(save):
-    with pytest.raises(DataError, match="expected numbers"):
+    with pytest.raises(DataError, match="Python objects, which are pickled and never read"):
         open_npy(save("a.npy", npy(np.array([print, print], dtype=object))))
 
 

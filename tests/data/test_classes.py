@@ -60,11 +60,14 @@ def test_a_label_file_counts_from_the_folder_that_it_is_in(tmp_path, paint, arou
         (json.dumps({"labels": None}), "dataset.json has no labels"),
         (json.dumps({"labels": [[name, 0.5] for name in STYLEGAN]}), "no whole numbers"),
         (json.dumps({"labels": [[name, -1] for name in STYLEGAN]}), "4 of 4 labels are negative"),
-        (json.dumps({"labels": [[name, 1] for name in STYLEGAN[1:]]}), "no label for 1 of 4"),
+        (json.dumps({"labels": [[name, 1] for name in STYLEGAN[2:]]}), "no label for 2 of 4"),
         (json.dumps({"labels": [[STYLEGAN[0], [1, 2]], *([name, 1] for name in STYLEGAN[1:])]}), "of several forms"),
-        ("not json", "a thousand files each"),
-        ("[" * 100_000, "a thousand files each"),
-        (json.dumps({"labels": 3}), "a thousand files each"),
+        ("not json", "folders such as 00000 number files by the thousand, and there is no dataset.json; '?labels=folders'"),
+        ("[" * 100_000, "folders such as 00000 number files by the thousand, and there is no dataset.json; '?labels=folders'"),
+        (
+            json.dumps({"labels": 3}),
+            "folders such as 00000 number files by the thousand, and there is no dataset.json; '?labels=folders'",
+        ),
     ],
 )
 def test_labels_of_a_label_file_that_are_none_are_dropped_with_a_word(zipped, content, said):
@@ -89,7 +92,7 @@ def test_train_and_val_are_no_classes_and_train_is_what_is_trained_on(zipped):
     store = open_zip(zipped(SPLIT))
     assert store.class_names == ("cat", "dog")
     assert store.labels.tolist() == [0, 1, 1]
-    assert "2 in val, which '?split=val' or '?split=all' would take" in store.understood()
+    assert "2 pictures in val, which '?split=val' or '?split=all' takes" in store.understood()
     assert open_zip(zipped(SPLIT), options={"split": "val"}).labels.tolist() == [0, 1]
     assert open_zip(zipped(SPLIT), options={"split": "all"}).labels.tolist() == [0, 1, 1, 0, 1]
     with pytest.raises(UsageError, match="the folders are train, val"):
@@ -107,11 +110,25 @@ def test_class_folders_beside_a_stray_picture_keep_their_classes(zipped):
     names = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(10)]
     store = open_zip(zipped([*names, "sheet.png"]))
     assert store.class_names == ("cat", "dog")
-    assert "1 outside the class folders (sheet.png)" in store.understood()
+    assert "left out: 1 picture outside the class folders (sheet.png)" in store.understood()
     some = [*names, *(f"{i}.png" for i in range(9))]
     assert "9 of 29 pictures lie in none of the 2 folders; '?labels=folders'" in open_zip(zipped(some)).understood()
     assert len(open_zip(zipped(some), options={"labels": "folders"})) == 20
     assert open_zip(zipped([*names, "sheet.png"]), options={"labels": "none"}).labels is None
+
+
+def test_one_stray_picture_never_costs_the_classes(zipped):
+    store = open_zip(zipped(["cat/0.png", "dog/1.png", "cover.png"]))
+    assert store.class_names == ("cat", "dog")
+    assert "left out: 1 picture outside the class folders (cover.png)" in store.understood()
+    labels = json.dumps({"labels": [[name, number % 2] for number, name in enumerate(STYLEGAN)]})
+    store = open_zip(zipped([*STYLEGAN, "preview.png"], dataset=labels))
+    assert store.labels.tolist() == [0, 1, 0, 1]
+    assert "left out: 1 picture without a label in dataset.json (preview.png)" in store.understood()
+    assert open_zip(zipped([*FFHQ, "preview.png"])).labels is None
+    store = open_zip(zipped([*SPLIT, "docs/logo.png"]))
+    assert store.class_names == ("cat", "dog")
+    assert "1 picture beside these folders (docs/logo.png)" in store.understood()
 
 
 def test_a_zip_made_on_windows_has_its_classes(zipped):

@@ -35,7 +35,8 @@ def test_labels_as_people_keep_them(labels, numbers, names):
         (np.array([0, 1]), r"shape (2,) for 3 samples"),
         (np.array([[0, 1], [1, 1], [1, 0]]), "not one-hot"),
         (np.array([0, 1, 10**12]), "go up to 1,000,000,000,000"),
-        (np.array([None, 1, 2]), "neither numbers nor text"),
+        (np.array(["cat", "dog", None]), "Python objects, which are pickled and never read: save them as text"),
+        (np.array([1j, 1, 2]), "neither numbers nor text"),
         (np.zeros((3, 2, 2)), "shape (3, 2, 2)"),
     ],
 )

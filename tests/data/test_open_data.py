@@ -113,9 +113,16 @@ def test_a_path_that_is_not_there(registry, spec):
 
 
 def test_a_file_of_no_kind(registry, tmp_path):
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(DataError, match="no kind of data"):
-        open_data(str(tmp_path / "notes.txt"), registry=registry)
+    (tmp_path / "notes.md").write_text("-")
+    with pytest.raises(DataError, match=r"no kind of data.*takes a dataset's name, a folder"):
+        open_data(str(tmp_path / "notes.md"), registry=registry)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.zip", "a-idx3-ubyte", "a.csv"])
+def test_an_empty_file_is_called_one(registry, tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=rf"{name} is an empty file"):
+        open_data(str(tmp_path / name), registry=registry)
 
 
 @pytest.mark.parametrize("resolution", [0, -1, 4097, 2.0, True, "64"])

@@ -25,6 +25,10 @@ def test_a_torchvision_dataset(tmp_path):
     assert torch.equal(store.labels, ours.labels)
     assert store.class_names == ours.class_names
     assert told[-1] == (10_000, 10_000)
+    words = (
+        "fashion-mnist-test: 10,000 pictures of 28x28, as they are, in grey; 10 classes: T-shirt/top, Trouser, Pullover, Dress"
+    )
+    assert store.understood().startswith(words)
 
 
 def test_a_folder_as_torchvision_reads_it(paint, tmp_path):

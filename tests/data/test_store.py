@@ -45,8 +45,8 @@ def test_num_classes():
     [
         (torch.zeros(1, 1, 2, 2, dtype=torch.uint8), "at least two"),
         (torch.tensor(1.0), "at least two"),
-        (torch.zeros(5), "holds no samples"),
-        (torch.zeros(5, 0), "holds no samples"),
+        (torch.zeros(5), "is of single numbers"),
+        (torch.zeros(5, 0), "is empty"),
         (torch.zeros(5, 2, dtype=torch.float64), "float64"),
         (torch.zeros(5, 2, dtype=torch.uint8), "pictures of shape"),
         (torch.zeros(5, 4, 2, 2, dtype=torch.uint8), "pictures of shape"),

@@ -182,7 +182,19 @@ def test_samples_that_timm_passes_over_are_counted(copied):
             shard.addfile(tarfile.TarInfo(name), io.BytesIO())
     store = open_reader(spec)
     assert len(store) == SAMPLES - SHARDS[0]
-    assert "left out: 2 that timm does not give" in store.understood()
+    assert "left out: 2 samples that timm passes over, as damaged or incomplete" in store.understood()
+
+
+def test_thousands_of_bad_pictures_in_a_tar_do_not_print_a_line_each(copied, caplog):
+    spec, folder = copied
+    with tarfile.open(folder / "shapes-0000.tar", "w") as shard:
+        for name in (f"{i}.{ending}" for i in range(50) for ending in ("png", "cls")):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            shard.addfile(info, io.BytesIO(b"0"))
+    store = open_reader(spec)
+    assert "left out: 50 samples that timm passes over" in store.understood()
+    assert not caplog.records
 
 
 def test_a_stream_says_what_it_is_too(tars):
