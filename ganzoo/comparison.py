@@ -23,9 +23,9 @@ from ganzoo.plots import draw_dots
 from ganzoo.registry import Registry
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.folder import OtherRunError, read_run
-from ganzoo.training.monitor import Watcher
 from ganzoo.training.precision import choose_device
 from ganzoo.training.run import train
+from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
 RESULTS = "results.jsonl"

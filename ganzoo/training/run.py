@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ganzoo.training.graphs import choose_step
 from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.model import SHOWN, Preview, describe_model, left_unsaid, write_model
-from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
+from ganzoo.training.monitor import Monitor, cut_records
 from ganzoo.training.precision import PRECISIONS, Precision, choose_device
 from ganzoo.training.prepare import Prepared, prepare, settle_precision, wanted_precision
 from ganzoo.training.rehearsal import try_keeping, try_steps
@@ -39,6 +40,7 @@ from ganzoo.training.state import Snapshot, capture, restore, restore_average
 from ganzoo.training.thread_chooser import ThreadChooser
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.verdict import Look
+from ganzoo.training.watcher import Status, Watcher
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
@@ -122,7 +124,7 @@ def train(
         start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
             checkpoints. It is a new run all the same, whose images are counted from 0.
         log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
-        watcher: Is told what happens, as it happens.
+        watcher: Is told what happens, as it happens: a :class:`ganzoo.Watcher`, such as ``ganzoo.ProgressBar()``.
 
     Raises:
         UsageError, DataError, PluginError, TrainingError: See :mod:`ganzoo.errors`. Nothing is left behind unless
@@ -147,9 +149,15 @@ def train(
     )
     # The caller's own random numbers are none of a run's business.
     chosen = choose_device(device)
-    with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
-        prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
-        return execute(prepared, fresh=fresh, watcher=watcher)
+    run = None
+    try:
+        with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
+            prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
+            run = execute(prepared, fresh=fresh, watcher=watcher)
+            return run
+    finally:
+        if watcher is not None and os.environ.get("RANK", "0") == "0":
+            watcher.ended(run)
 
 
 @pinned()
@@ -164,7 +172,7 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
         watcher: Is told what happens, as it happens.
     """
     processes = prepared.processes
-    watcher = watcher if watcher and processes.is_main else Silent()
+    watcher = watcher if watcher is not None and processes.is_main else Watcher()
     config = prepared.config
     name = "-".join([config.variant.name, *([] if config.preset == "default" else [config.preset]), prepared.store.name])
     with stop_signals() as stop, on_threads(torch.get_num_threads()), contextlib.ExitStack() as held:
