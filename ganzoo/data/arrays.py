@@ -25,7 +25,7 @@ from ganzoo.data.labels import classes_of
 from ganzoo.data.reading import SHOWN_NAMES, LeftOut, Reading, alike_but_for_case
 from ganzoo.data.spec import Options, parse_range, require_known
 from ganzoo.data.store import Store, slug
-from ganzoo.data.values import Array, guess_span, numbers, rows_of_pixels, squares
+from ganzoo.data.values import PICTURES_HINT, Array, guess_span, numbers, rows_of_pixels, squares
 from ganzoo.errors import DataError, GanzooError, UsageError
 
 SAMPLE_KEYS = ("arr_0", "images", "samples", "x", "data", "train_images", "x_train", "train_x")
@@ -69,8 +69,8 @@ def open_idx(
     beside = re.sub(r"images([-.])idx3", r"labels\1idx1", path.name).removesuffix(".gz")
     candidates = [] if beside == path.name.removesuffix(".gz") else [path.with_name(beside), path.with_name(beside + ".gz")]
     found = None if "labels" in options else next((found for found in candidates if found.is_file()), None)
-    labels = _Labels(found.name, _read_idx(found)) if found else None
-    return _store(path, path.name.removesuffix(".gz"), samples, labels, resolution, progress, options)
+    labels = Labels(found.name, _read_idx(found)) if found else None
+    return store_of(path, path.name.removesuffix(".gz"), samples, labels, resolution, progress, options)
 
 
 def open_npy(
@@ -83,7 +83,7 @@ def open_npy(
     require_known(options, ("range",), "an NPY file")
     with _reading(path), path.open("rb") as stream:
         samples = _map_npy(path, stream)
-    return _store(path, path.stem, samples, None, resolution, progress, options)
+    return store_of(path, path.stem, samples, None, resolution, progress, options)
 
 
 def open_npz(
@@ -106,11 +106,11 @@ def open_npz(
                 return _read_npy(stream, entry.file_size, text=key != images)
 
         images, labelled = _keys(path, list(members), options)
-        labels = _Labels(labelled, read(labelled), "labels" in options) if labelled else None
+        labels = Labels(labelled, read(labelled), "labels" in options) if labelled else None
         samples = read(images)
     others = sorted(members.keys() - {images, labelled})
     left_out = (LeftOut(len(others), "other arrays" if len(others) > 1 else "other array", tuple(others[:SHOWN_NAMES])),)
-    return _store(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
+    return store_of(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
 
 
 def _keys(path: Path, members: list[str], options: Options) -> tuple[str, str | None]:
@@ -132,8 +132,8 @@ def _keys(path: Path, members: list[str], options: Options) -> tuple[str, str | 
     return images, next((by_fold[k] for k in (*own, *LABEL_KEYS) if k in by_fold and by_fold[k] != images), None)
 
 
-class _Labels:
-    """An array of labels, its name, and whether it was asked for by name."""
+class Labels:
+    """An array of labels, its name, and whether it was asked for."""
 
     def __init__(self, name: str, values: Array, asked: bool = False) -> None:
         self.name, self.values, self.asked = name, values, asked
@@ -227,16 +227,34 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
     return content
 
 
-def _store(
-    path: Path,
+def store_of(
+    path: Path | str,
     name: str,
     samples: Array,
-    labels: _Labels | None,
+    labels: Labels | None,
     resolution: int | None,
     progress: Progress | None,
-    options: Options,
+    options: Options = NO_OPTIONS,
     left_out: tuple[LeftOut, ...] = (),
+    *,
+    pictures_hint: str = PICTURES_HINT,
+    labels_hint: str = "labels=none leaves labels out",
 ) -> Store:
+    """An array as a store: pictures or numbers, with classes if its labels are any.
+
+    Args:
+        path: What the array is called in errors.
+        name: What the store is.
+        samples: ``(N, …)`` numbers, at least one.
+        labels: Likewise, or text.
+        resolution, progress, options: As for :func:`open_npy`.
+        left_out: What the store does not have of that.
+        pictures_hint: How whoever gave the array says that it holds pictures, where it was not taken for that.
+        labels_hint: How they say that labels should be left out.
+
+    Raises:
+        UsageError, DataError: As :func:`open_npz`.
+    """
     span = parse_range(options) or guess_span(samples)
     sizes = ""
     if span is not None:
@@ -244,23 +262,23 @@ def _store(
         _, height, width, _ = rows_of_pixels(samples).shape  # type: ignore[union-attr]
         sizes = f"of {width}x{height}"
     elif resolution is not None:
-        hint = "if they are pictures, say what is black and what is white, for example '?range=0,1'"
-        raise UsageError(f"{path}: {samples.dtype} {samples.shape} are no pictures and have no resolution", hint=hint)
+        said = f"{path}: {samples.dtype} {samples.shape} are no pictures and have no resolution"
+        raise UsageError(said, hint=pictures_hint)
     else:
-        ready, made, notes = numbers(path, samples)  # type: ignore[assignment]
-    found, classes, word = _classes(path, labels, len(ready))
+        ready, made, notes = numbers(path, samples, pictures_hint)  # type: ignore[assignment]
+    found, classes, word = _classes(path, labels, len(ready), labels_hint)
     reading = Reading(sizes, made, word, left_out, notes + alike_but_for_case(classes))
     return Store(slug(name), torch.from_numpy(ready), found, classes, reading)
 
 
-def _classes(path: Path, labels: _Labels | None, count: int) -> tuple[Tensor | None, tuple[str, ...], str]:
+def _classes(path: Path | str, labels: Labels | None, count: int, hint: str) -> tuple[Tensor | None, tuple[str, ...], str]:
     """Labels as a tensor, the names of classes, and where they are from, or why there are none."""
     if labels is None:
         return None, (), ""
     found = classes_of(labels.values, count)
     if isinstance(found, str):
         if labels.asked:
-            raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint="labels=none leaves labels out")
+            raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint=hint)
         return None, (), f"{labels.name} cannot be used: {found}"
     numbers_, texts = found
     return torch.from_numpy(numbers_), texts, f"by {labels.name}"

@@ -19,6 +19,8 @@ from ganzoo.errors import DataError, UsageError
 Array = NDArray[Any]
 Span = tuple[float, float]
 
+PICTURES_HINT = "if they are pictures, say what is black and what is white, for example '?range=0,1'"
+
 _AT_ONCE = 2**24
 """Values that are looked at or copied at a time."""
 
@@ -87,7 +89,7 @@ def parts(samples: Array) -> Iterator[Array]:
 
 
 def squares(
-    path: Path, samples: Array, span: Span, resolution: int | None, progress: Progress | None
+    path: Path | str, samples: Array, span: Span, resolution: int | None, progress: Progress | None
 ) -> tuple[NDArray[np.uint8], str, tuple[str, ...]]:
     """Pictures as uint8 ``(N, C, S, S)``, their central square; what was done to them, and notes.
 
@@ -136,7 +138,7 @@ def squares(
 
 
 def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
-    notes = []
+    notes = [] if samples.ndim == 3 else ["channels last" if rows_of_pixels(samples) is samples else "channels first"]
     if samples.dtype != np.uint8 or span != (0.0, 255.0):
         values = f"{samples.dtype} values: {span[0]:g} is black and {span[1]:,g} is white"
         beyond = sum(int(((part < span[0]) | (part > span[1])).sum()) for part in parts(samples))
@@ -146,8 +148,11 @@ def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def numbers(path: Path, samples: Array) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
-    """Samples as float32, as they stand; what they are, and notes on values that no network is good at."""
+def numbers(path: Path | str, samples: Array, hint: str = PICTURES_HINT) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
+    """Samples as float32, as they stand; what they are, and notes on values that no network is good at.
+
+    ``hint`` says how to have them taken for pictures, where that may be what they are.
+    """
     memory.require(4 * samples.size, f"{path} as float32")
     with np.errstate(over="ignore"):  # the store says so in words
         ready = np.require(np.ascontiguousarray(samples, dtype=np.float32), requirements=["W"])
@@ -160,7 +165,7 @@ def numbers(path: Path, samples: Array) -> tuple[NDArray[np.float32], str, tuple
         return ready, made, ()
     notes = _unscaled(ready)
     if _may_be_pictures(samples):
-        notes = (*notes, "if they are pictures, say what is black and what is white, for example '?range=0,1'")
+        notes = (*notes, hint)
     return ready, made, notes
 
 
