@@ -19,7 +19,7 @@ FLOORS = [
     ["plugins", "pretrained", "sampling"],
     ["hub"],
     ["training", "evaluation"],
-    ["comparison"],
+    ["request", "comparison"],
     ["testing", "cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
