@@ -111,11 +111,11 @@ class ProgressBar(Lines):
 
     def _draw(self, what: str, done: float, total: float, words: str) -> None:
         if what not in self._bars:
-            # Names of a notebook's parts are matched by their very letters.
+            # In a notebook, {bar} is looked for by its very letters, and a width in letters would be that of some terminal.
             shape = "{percentage:3.0f}%|{bar}| {desc}" if self._in_notebook else "{percentage:3.0f}%|{bar:20}| {desc}"
             # What takes no time needs no bar.
             brief = {} if what == "training" else {"leave": False, "delay": 0.5}
-            self._bars[what] = self._tqdm(total=total, bar_format=shape, dynamic_ncols=True, **brief)
+            self._bars[what] = self._tqdm(total=total, bar_format=shape, dynamic_ncols=not self._in_notebook, **brief)
         bar = self._bars[what]
         bar.set_description_str(printable(words), refresh=False)
         if what == "training":

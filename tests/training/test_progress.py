@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 
 import numpy as np
 import pytest
@@ -155,26 +156,48 @@ NOTEBOOK = """
 import sys, types
 kernel = types.SimpleNamespace(config={"IPKernelApp": {}})
 sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: kernel)
+sys.modules["ipykernel.zmqshell"] = types.ModuleType("zmqshell")
 """
 """What makes a process look like a notebook's kernel, one without widgets."""
 
+WIDGETS = """
+import atexit, sys, types
+
+class Widget:
+    value = bar_style = ""
+
+    def __init__(self, **traits):
+        self.__dict__ |= {"layout": types.SimpleNamespace(), "style": types.SimpleNamespace(), **traits}
+
+shown = []
+kinds = {name: type(name, (Widget,), {}) for name in ("FloatProgress", "HTML", "HBox")}
+sys.modules["ipywidgets"] = types.SimpleNamespace(**kinds)
+sys.modules["IPython.display"] = types.SimpleNamespace(display=shown.append)
+atexit.register(lambda: [print("bar", [(child.value, child.bar_style) for child in box.children]) for box in shown])
+"""
+"""The widgets, which keep what they are told to show."""
+
 
 @pytest.mark.parametrize(("columns", "shown_as"), [(100, "100%|██"), (0, "100%          64 images")])
-def test_a_terminal_shows_a_bar_if_it_has_room_for_one(tmp_path, columns, shown_as):
+def test_a_terminal_shows_a_bar_if_it_has_room_for_one(tmp_path, monkeypatch, columns, shown_as):
     master, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, columns))
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT], cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal)
-    os.close(terminal)
-    shown = b""
-    # Reading from a terminal that nobody has open any more is an error, on Linux.
-    with contextlib.suppress(OSError):
-        while part := os.read(master, 1 << 16):
-            shown += part
+    shown = []
+
+    def read():
+        # Reading from a terminal that nobody has open any more is an error, on Linux.
+        with contextlib.suppress(OSError):
+            while part := os.read(master, 1 << 16):
+                shown.append(part)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with os.fdopen(terminal, "w", encoding="utf-8") as screen, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", screen)
+        train(tmp_path / "run")
+    reader.join()
     os.close(master)
-    assert process.wait() == 0, shown
-    assert process.stdout.read() == b""
-    process.stdout.close()
-    text = shown.decode()
+    text = b"".join(shown).decode()
     assert "array: 64 rows of numbers" in text
     assert shown_as in text
     assert re.search(r"done after 64 images in \d+ s", text)
@@ -187,3 +210,12 @@ def test_a_notebook_shows_a_bar_and_no_red_words(tmp_path):
     assert "done after 64 images" in done.stdout
     assert re.search(r"100%\|█+\| 64 images", done.stderr)
     assert "array" not in done.stderr
+
+
+def test_a_notebook_with_widgets_shows_one(tmp_path):
+    code = NOTEBOOK + WIDGETS + SCRIPT
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "done after 64 images" in done.stdout
+    bar = done.stdout.splitlines()[-1].replace("\\u2007", " ")
+    assert bar.startswith("bar [('100%', ''), (1.0, 'success'), (' 64 images")
