@@ -128,13 +128,13 @@ def train(
 
     Ctrl-C or SIGTERM while it trains does not raise: the run is saved and returned, with ``interrupted`` set.
     """
-    following = ProgressBar() if isinstance(watcher, str) else watcher
     if isinstance(watcher, str) and watcher != "auto":
         raise UsageError(f"watcher={watcher!r} is no watcher", hint="it is 'auto', None, or a ganzoo.Watcher")
+    following = ProgressBar() if isinstance(watcher, str) else watcher
     run = None
-    # The caller's own random numbers are none of a run's business.
-    chosen = choose_device(device)
     try:
+        chosen = choose_device(device)
+        # The caller's own random numbers are none of a run's business.
         with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
             prepared = request(
                 variant,

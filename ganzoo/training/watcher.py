@@ -44,7 +44,7 @@ class Watcher:
 
         class Losses(ganzoo.Watcher):
             def status(self, status):
-                print(status.images, status.metrics["loss_g"])
+                print(status.images, status.metrics.get("loss_g"))
 
     The order is: ``decoding`` while data is read, ``noticed`` at any time, ``started`` once, ``status`` from then on, and
     ``ended`` last. Methods are called on the thread that trains, which waits for them, and in the main process alone where

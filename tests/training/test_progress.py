@@ -59,7 +59,12 @@ def test_a_watcher_is_told_everything_in_the_order_that_its_documentation_says(t
 
 
 def test_a_watcher_is_told_of_the_end_whatever_it_is(tmp_path):
-    for words in ({"options": {"lr": "fast"}}, {"data": "nothing.npy"}, {"options": {**TINY, "lr": 1e30, "optimizer": "sgd"}}):
+    for words in (
+        {"device": "gpu"},
+        {"options": {"lr": "fast"}},
+        {"data": "nothing.npy"},
+        {"options": {**TINY, "lr": 1e30, "optimizer": "sgd"}},
+    ):
         diary = Diary()
         with pytest.raises(ganzoo.GanzooError):
             train(tmp_path / "run", watcher=diary, **words)
