@@ -28,8 +28,8 @@ import ganzoo
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.errors import TrainingError
 from ganzoo.losses import Hinge
-from ganzoo.training.monitor import Silent
 from ganzoo.training.verdict import ALIKE, FAR, FEW, RAN_AWAY, WON
+from ganzoo.training.watcher import Watcher
 
 DIVERGED = "diverged"
 """What a run says that has values which are not finite, and fails."""
@@ -250,7 +250,7 @@ def made_up(folder: Path) -> None:
         np.save(folder / f"{name}.npy", make(np.random.default_rng(0)).astype("f4"))
 
 
-class Stops(Silent):
+class Stops(Watcher):
     """Asks a run to end as soon as it has said what is wrong: what comes after is no matter here."""
 
     def __init__(self) -> None:

@@ -55,7 +55,9 @@ def main() -> None:
     sample_to(out / "tutorial.npz", trained.generator, range(10_000), drawn=True)
     sample_to(out / "tutorial.png", trained.generator, range(64), drawn=True)
     shown = {"tutorial": trained.images}
-    run = ganzoo.train("dcgan", data=str(out / "train.npz"), budget_seconds=arguments.budget, out=out / "dcgan")
+    run = ganzoo.train(
+        "dcgan", data=str(out / "train.npz"), budget_seconds=arguments.budget, score_every="never", out=out / "dcgan"
+    )
     generator = ganzoo.load(run.folder)
     sample_to(out / "dcgan.png", generator, range(64), drawn=True)
     shown["dcgan"] = run.images

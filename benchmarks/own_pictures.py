@@ -107,7 +107,9 @@ def do(work: Work) -> bool:
         trained = train_tutorial(pictures.data, dcgan["seconds"], seed=work.seed)
     else:
         pictures = open_set(work.sets, work.name)
-        run = ganzoo.train(work.contender, data=pictures.data, images=work.images, seed=work.seed, out=work.stem)
+        run = ganzoo.train(
+            work.contender, data=pictures.data, images=work.images, seed=work.seed, score_every="never", out=work.stem
+        )
         if run.interrupted:
             raise KeyboardInterrupt
         trained = Trained(ganzoo.load(run.folder), run.images, run.seconds)

@@ -40,6 +40,7 @@ def main() -> None:
                 options=dict(parse_option(word) for word in recipe.split()),
                 budget_seconds=arguments.budget,
                 seed=seed,
+                score_every="never",
                 out=arguments.out / "run",
                 fresh=True,
             )

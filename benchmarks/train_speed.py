@@ -35,10 +35,11 @@ from ganzoo.training.clock import Clock
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.graphs import choose_step
 from ganzoo.training.loop import Step, run_loop
-from ganzoo.training.monitor import Monitor, Silent
+from ganzoo.training.monitor import Monitor
 from ganzoo.training.precision import autocast, choose_device, choose_precision
 from ganzoo.training.prepare import Prepared, prepare
 from ganzoo.training.trackers import Trackers
+from ganzoo.training.watcher import Watcher
 from ganzoo.training.writer import Writer
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -89,7 +90,7 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
             folder,
             lambda: run.ema.networks["generator"].sample(range(64)),  # type: ignore[operator]
             drawn=True,
-            watcher=Silent(),
+            watcher=Watcher(),
             writer=writer,
             trackers=Trackers((), folder, {}, 0),
             processes=run.processes,

@@ -34,7 +34,11 @@ _PUBLIC = {
     "load": "ganzoo.hub.load",
     "load_discriminator": "ganzoo.hub.load",
     "list_variants": "ganzoo.plugins",
-    "train": "ganzoo.training.run",
+    "train": "ganzoo.request",
+    "Run": "ganzoo.training.run",
+    "Watcher": "ganzoo.training.watcher",
+    "Status": "ganzoo.training.watcher",
+    "ProgressBar": "ganzoo.training.progress",
     "evaluate": "ganzoo.evaluation.evaluate",
     "Extractor": "ganzoo.evaluation.extractors",
     "Judge": "ganzoo.evaluation.judge",
@@ -65,11 +69,15 @@ if TYPE_CHECKING:
     from ganzoo.layers import LogitHead as LogitHead
     from ganzoo.plugins import list_variants as list_variants
     from ganzoo.registry import Registrar as Registrar
+    from ganzoo.request import train as train
     from ganzoo.training.optimizers import create_optimizer as create_optimizer
-    from ganzoo.training.run import train as train
+    from ganzoo.training.progress import ProgressBar as ProgressBar
+    from ganzoo.training.run import Run as Run
     from ganzoo.training.scoring import Scoring as Scoring
     from ganzoo.training.trainer import AlternatingTrainer as AlternatingTrainer
     from ganzoo.training.trainer import frozen as frozen
+    from ganzoo.training.watcher import Status as Status
+    from ganzoo.training.watcher import Watcher as Watcher
     from ganzoo.variant import Preset as Preset
     from ganzoo.variant import Variant as Variant
 

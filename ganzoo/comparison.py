@@ -21,11 +21,11 @@ from ganzoo.files import replace_file
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
 from ganzoo.registry import Registry
+from ganzoo.request import NEVER, train
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.folder import OtherRunError, read_run
-from ganzoo.training.monitor import Watcher
 from ganzoo.training.precision import choose_device
-from ganzoo.training.run import train
+from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
 RESULTS = "results.jsonl"
@@ -124,6 +124,7 @@ def compare(
                         images=budget.images,
                         seed=seed,
                         device=device,
+                        score_every=NEVER,
                         out=out / contender / f"seed-{seed}",
                         watcher=watcher,
                     )

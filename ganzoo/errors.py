@@ -150,3 +150,8 @@ def first_line(error: BaseException) -> str:
         return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     except Exception:  # noqa: BLE001 - saying what went wrong may go wrong as well
         return type(error).__name__
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, with whatever would move the cursor or hide something (in a file's name, say) escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

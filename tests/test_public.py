@@ -19,7 +19,7 @@ FLOORS = [
     ["plugins", "pretrained", "sampling"],
     ["hub"],
     ["training", "evaluation"],
-    ["comparison"],
+    ["request", "comparison"],
     ["testing", "cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -44,7 +44,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_importing_ganzoo_imports_nothing_heavy():
-    code = "import sys, ganzoo; ganzoo.Variant; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
+    heavy = ("torch", "numpy", "pydantic", "tqdm")
+    used = "ganzoo.Variant; ganzoo.Watcher; ganzoo.ProgressBar()"
+    code = f"import sys, ganzoo; {used}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 

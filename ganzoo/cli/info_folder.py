@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.cli.output import out
-from ganzoo.cli.progress import duration
 from ganzoo.hub.card import SCORES, is_score
 from ganzoo.registry import Registry
+from ganzoo.training.progress import duration
 from ganzoo.variant import Json
 
 FILES, NEXT = "files", "next"

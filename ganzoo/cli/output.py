@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import click
 
+from ganzoo.errors import printable
 from ganzoo.variant import Json, thaw
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -91,11 +92,6 @@ class Output:
 
 
 out = Output()
-
-
-def printable(text: str) -> str:
-    """``text`` on one line, with whatever would move the cursor or hide something (in a file's name, say) escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _is_terminal() -> bool:

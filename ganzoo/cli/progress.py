@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.cli.output import out, printable
+from ganzoo.cli.output import out
+from ganzoo.errors import printable
+from ganzoo.training.progress import STOPPING, Lines, duration, in_words
+from ganzoo.training.watcher import Watcher
 
 if TYPE_CHECKING:
-    from ganzoo.training.monitor import Status
-
-STOPPING = "stopping: the run is being saved; once more ends it at once, and the same command goes on from before"
-PLAIN_SECONDS = 10.0
-"""Between two plain lines."""
+    from ganzoo.training.watcher import Status
 
 
 @contextlib.contextmanager
-def watching() -> Iterator[_Plain | _Live]:
-    """A :class:`~ganzoo.training.monitor.Watcher` who shows a run on stderr, in the way that stderr can show it."""
+def watching() -> Iterator[Lines | _Live]:
+    """A :class:`~ganzoo.Watcher` who shows a run on stderr, in the way that stderr can show it."""
     if sys.stderr is not None and sys.stderr.isatty():
         with _bar() as bar:
             yield _Live(bar)
     else:
-        yield _Plain()
+        yield Lines(out.say)
 
 
 @contextlib.contextmanager
@@ -37,50 +34,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: shown.count(what, done, total)
 
 
-class _Plain:
-    """A line when something begins, and every few seconds from then on."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def decoding(self, done: int, total: int) -> None:
-        self.count("reading", done, total)
-
-    def started(self, folder: Path, facts: Mapping[str, str]) -> None:
-        for name, fact in {**facts, "folder": str(folder)}.items():
-            out.say(f"{name:<11}{fact}")
-        self._next = 0.0
-
-    def noticed(self, text: str) -> None:
-        out.say(text)
-
-    def status(self, status: Status) -> None:
-        if self._due(status.progress >= 1):
-            metrics = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())
-            out.say(
-                f"{status.progress:4.0%}  {status.images:>10,} images  {status.rate:>7,.0f}/s  "
-                f"left {duration(status.remaining):>6}  {metrics}"
-            )
-
-    def stopping(self) -> None:
-        out.say(STOPPING)
-
-    def count(self, what: str, done: int, total: int) -> None:
-        """``done`` of ``total`` of ``what``."""
-        # What takes no time needs no words.
-        self._next = self._next or time.monotonic() + PLAIN_SECONDS / 5
-        if self._due(False) and done < total:
-            out.say(f"{what} {done:,} of {total:,}")
-
-    def _due(self, last: bool) -> bool:
-        now = time.monotonic()
-        if now < self._next and not last:
-            return False
-        self._next = now + PLAIN_SECONDS
-        return True
-
-
-class _Live:
+class _Live(Watcher):
     """One bar that moves."""
 
     def __init__(self, bar: Any) -> None:
@@ -101,7 +55,7 @@ class _Live:
         self._bar.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def status(self, status: Status) -> None:
-        self._bar.below = "  ".join(f"{name} {value:.3g}" for name, value in status.metrics.items())
+        self._bar.below = in_words(status.metrics)
         words = f"{status.images:,} images  {status.rate:,.0f}/s  left {duration(status.remaining)}"
         self._show("training", status.progress, 1.0, words)
 
@@ -134,14 +88,3 @@ def _bar() -> Any:
 
     columns = (TextColumn("{task.description}"), BarColumn(15), TaskProgressColumn(), TextColumn("{task.fields[words]}"))
     return Bar(*columns, console=Console(stderr=True), refresh_per_second=4)
-
-
-def duration(seconds: float) -> str:
-    """``42s``, ``3m05s``, ``2h07m``; ``?`` if infinite."""
-    if not math.isfinite(seconds):
-        return "?"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,25 +12,14 @@ from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
 from ganzoo.cli.output import out
 from ganzoo.cli.paths import UserPath
 from ganzoo.data import FORMS
-from ganzoo.errors import UsageError
-from ganzoo.variant import Json
 
 if TYPE_CHECKING:
-    from ganzoo.training.config import Budget
     from ganzoo.training.precision import Precision
     from ganzoo.training.prepare import Prepared
     from ganzoo.training.run import Run
-    from ganzoo.training.scoring import Scoring
 
-NEVER = "never"
-SCORE_IMAGES = 500_000
-UNTIL_IMAGES = 100_000
 OFTEN = 100
 """Whoever is shown a sample so many times may know it by heart."""
-
-LONG_SECONDS = 15 * 60
-LONG_IMAGES = 5_000_000
-"""A run of this budget or more is scored every SCORE_IMAGES, without being asked to."""
 
 EARLY = 0.25
 """Whoever ends a run with less than this part of the images that the preset trains on is told how many these are."""
@@ -145,44 +133,36 @@ def train(
     dry_run: bool,
 ) -> None:
     """Train the variant NAME and leave a model in the run's folder."""
-    from ganzoo import plugins
     from ganzoo.cli.progress import watching
-    from ganzoo.training.config import parse_count, parse_duration, parse_option, parse_penalty, resolve
-    from ganzoo.training.prepare import prepare
+    from ganzoo.request import request
+    from ganzoo.training.config import parse_option
     from ganzoo.training.run import execute
 
-    chosen: dict[str, Json] = dict(parse_option(text) for text in options)
-    for key, given in (("loss", loss is not None), ("penalties", bool(penalties)), ("mirror", mirror is not None)):
-        if given and key in chosen:
-            raise UsageError(f"{key} is given twice, as an option of its own and with -o")
-    if "none" in penalties and len(penalties) > 1:
-        raise UsageError("--penalty none excludes any other")
-    if loss is not None:
-        chosen["loss"] = loss
-    if mirror is not None:
-        chosen["mirror"] = mirror
-    if penalties:
-        chosen["penalties"] = {name: arguments for text in penalties for name, arguments in parse_penalty(text).items()}
-    config = resolve(
-        plugins.load().registry,
-        variant,
-        preset=preset,
-        options=chosen,
-        data=data,
-        resolution=resolution,
-        seed=seed,
-        budget_seconds=parse_duration(budget) if budget is not None else None,
-        budget_images=parse_count(images) if images is not None else None,
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=start,
-    )
-    scoring = choose_scoring(score_every, until)
     with watching() as watcher:
-        prepared = prepare(config, device=device, out=folder, log=trackers, scoring=scoring, watcher=watcher)
-        if score_every is None and scoring is None and is_long(config.budget):
-            prepared = scored_by_itself(prepared)
+        prepared = request(
+            variant,
+            data=data,
+            resolution=resolution,
+            preset=preset,
+            budget=budget,
+            images=images,
+            loss=loss,
+            penalty=penalties or None,
+            mirror=mirror,
+            options=dict(parse_option(text) for text in options),
+            seed=seed,
+            device=device,
+            precision=precision,
+            compile=compile,
+            threads=threads,
+            score_every=score_every,
+            until=until,
+            start=start,
+            log=trackers,
+            out=folder,
+            watcher=watcher,
+        )
+        config = prepared.config
         if dry_run:
             if prepared.processes.is_main:
                 out.json(prepared.describe())
@@ -215,29 +195,6 @@ def train(
         click.get_current_context().exit(NO_GOOD)
 
 
-def choose_scoring(every: str | None, until: str | None) -> Scoring | None:
-    """What ``--score-every`` and ``--until`` ask for."""
-    from ganzoo.evaluation.judge import Judge
-    from ganzoo.training.config import parse_count
-    from ganzoo.training.scoring import Scoring
-
-    if every == NEVER and until is not None:
-        raise UsageError(f"--until needs scores, and --score-every {NEVER} excludes them")
-    if (every is None or every == NEVER) and until is None:
-        return None
-    by, equals, target = (until or "").partition("=")
-    try:
-        limit = float(target) if equals else None
-    except ValueError:
-        limit = math.nan
-    if until is not None and (limit is None or not math.isfinite(limit)):
-        raise UsageError(f"cannot read {until!r}", hint="for example: --until kid=0.02")
-    images = parse_count(every) if every is not None else SCORE_IMAGES if limit is None else UNTIL_IMAGES
-    if limit is None:
-        return Scoring(Judge(), images)
-    return Scoring(Judge(names=("kid",)) if by == "kid" else Judge(), images, by, limit)
-
-
 def shown_often(prepared: Prepared, run: Run) -> str | None:
     """A word on data that is so small that a model may know it by heart, and how to look."""
     store = prepared.store
@@ -252,27 +209,7 @@ def shown_often(prepared: Prepared, run: Run) -> str | None:
     if not can_be_drawn(store.sample_shape, store.value_range):
         return said
 
-    data, judge = prepared.config.data, default_extractor(store.sample_shape, shipped=True)
+    data, judge = str(prepared.config.data), default_extractor(store.sample_shape, shipped=True)
     words = ["ganzoo", "evaluate", str(run.folder), "--data", data, "--train", data, "--measures", "kid"]
     words += ["--extractor", judge, "--neighbours", "nearest.png"]
     return f"{said}. Samples beside the nearest real ones: {shlex.join(words)}"
-
-
-def is_long(budget: Budget) -> bool:
-    """Whether a run takes long enough to be scored unasked."""
-    return (budget.seconds or 0) >= LONG_SECONDS or (budget.seconds is None and (budget.images or 0) >= LONG_IMAGES)
-
-
-def scored_by_itself(prepared: Prepared) -> Prepared:
-    """The same run, scored if that takes nothing that is not installed."""
-    from dataclasses import replace
-
-    from ganzoo.evaluation.judge import Judge, judges_at_once
-    from ganzoo.training.scoring import Scoring
-
-    if not judges_at_once(prepared.store):
-        return prepared
-    scoring = Scoring(Judge(), SCORE_IMAGES)
-    if prepared.processes.is_main:
-        scoring.prepare(prepared.store)
-    return replace(prepared, scoring=scoring)

@@ -16,6 +16,7 @@ from ganzoo.files import user_path
 from ganzoo.registry import REFERENCE, Registry
 
 if TYPE_CHECKING:
+    from ganzoo.data.given import Given
     from ganzoo.data.store import Store
     from ganzoo.data.stream import Stream
 
@@ -65,12 +66,12 @@ _FORMS_HINT = "--data takes a dataset's name, a folder, a .zip, .npy, .npz or ID
 
 
 def open_data(
-    spec: str, *, registry: Registry, resolution: int | None = None, progress: Progress | None = None
+    spec: str | Given, *, registry: Registry, resolution: int | None = None, progress: Progress | None = None
 ) -> Store | Stream:
     """The samples that ``spec`` names, in one of the :data:`FORMS`, read once and for all.
 
     Args:
-        spec: What the user typed after ``--data``.
+        spec: What the user typed after ``--data``; or what a program has in memory.
         registry: Where datasets are registered. A registered dataset is called as
             ``component(resolution=…, progress=…)`` and returns a :class:`~ganzoo.data.store.Store`.
         resolution: Side of the square pictures, in [1, 2048]; None: see FORMS.
@@ -83,6 +84,8 @@ def open_data(
     """
     if resolution is not None and (type(resolution) is not int or not 1 <= resolution <= MAX_RESOLUTION):
         raise UsageError(f"resolution must be a whole number from 1 to {MAX_RESOLUTION}, got {resolution!r}")
+    if not isinstance(spec, str):
+        return spec.open(resolution, progress)
     if not spec.strip():
         raise UsageError("--data is empty", hint=_FORMS_HINT)
     name, options = parse(spec)

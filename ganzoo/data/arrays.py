@@ -11,7 +11,7 @@ import math
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -71,8 +71,8 @@ def open_idx(
     beside = re.sub(r"images([-.])idx3", r"labels\1idx1", path.name).removesuffix(".gz")
     candidates = [] if beside == path.name.removesuffix(".gz") else [path.with_name(beside), path.with_name(beside + ".gz")]
     found = None if "labels" in options else next((found for found in candidates if found.is_file()), None)
-    labels = _Labels(found.name, _read_idx(found)) if found else None
-    return _store(path, path.name.removesuffix(".gz"), samples, labels, resolution, progress, options)
+    labels = Labels(found.name, _read_idx(found)) if found else None
+    return store_of(path, path.name.removesuffix(".gz"), samples, labels, resolution, progress, options)
 
 
 def open_npy(
@@ -85,7 +85,7 @@ def open_npy(
     require_known(options, ("range",), "an NPY file")
     with _reading(path), path.open("rb") as stream:
         samples = _map_npy(path, stream)
-    return _store(path, path.stem, samples, None, resolution, progress, options)
+    return store_of(path, path.stem, samples, None, resolution, progress, options)
 
 
 def open_npz(
@@ -111,11 +111,11 @@ def open_npz(
 
         images, labelled = _keys(path, {key: entry.file_size for key, entry in members.items()}, options)
         names = read(NAMES_KEY) if labelled and NAMES_KEY in members and NAMES_KEY not in (images, labelled) else None
-        labels = _Labels(labelled, read(labelled), "labels" in options, names) if labelled else None
+        labels = Labels(labelled, read(labelled), "labels" in options, names) if labelled else None
         samples = read(images)
     others = sorted(members.keys() - {images, labelled, NAMES_KEY if labels and labels.names else None})
     left_out = (LeftOut(len(others), "other arrays" if len(others) > 1 else "other array", tuple(others[:SHOWN_NAMES])),)
-    return _store(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
+    return store_of(path, path.stem, samples, labels, resolution, progress, options, left_out if others else ())
 
 
 def _keys(path: Path, members: dict[str, int], options: Options) -> tuple[str, str | None]:
@@ -139,7 +139,7 @@ def _keys(path: Path, members: dict[str, int], options: Options) -> tuple[str, s
     return images, next((by_fold[k] for k in (*own, *LABEL_KEYS) if k in by_fold and by_fold[k] != images), None)
 
 
-class _Labels:
+class Labels:
     """An array of labels, its name, whether it was asked for by name, and the names of the classes that it numbers."""
 
     def __init__(self, name: str, values: Array, asked: bool = False, names: Array | None = None) -> None:
@@ -248,16 +248,35 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
     return content
 
 
-def _store(
-    path: Path,
+def store_of(
+    path: Path | str,
     name: str,
     samples: Array,
-    labels: _Labels | None,
+    labels: Labels | None,
     resolution: int | None,
     progress: Progress | None,
-    options: Options,
+    options: Options = NO_OPTIONS,
     left_out: tuple[LeftOut, ...] = (),
+    *,
+    pictures_hint: Callable[[float, float], str] = advice_on_range,
+    labels_hint: str = "labels=none leaves labels out",
 ) -> Store:
+    """An array as a store: pictures or numbers, with classes if its labels are any.
+
+    Args:
+        path: What the array is called in errors.
+        name: What the store is.
+        samples: ``(N, …)`` numbers, at least one.
+        labels: Likewise, or text.
+        resolution, progress, options: As for :func:`open_npy`.
+        left_out: What the store does not have of that.
+        pictures_hint: How whoever gave the array says that it holds pictures, where it was not taken for that, by its
+            smallest and its largest value.
+        labels_hint: How they say that labels should be left out.
+
+    Raises:
+        UsageError, DataError: As :func:`open_npz`.
+    """
     try:
         span = parse_range(options) or guess_span(samples)
     except DataError as error:
@@ -269,24 +288,24 @@ def _store(
         sizes = f"of {width}x{height}"
     elif resolution is not None:
         some = next(parts(samples)) if samples.size else np.zeros(1)  # of what may be larger than the memory
-        hint = advice_on_range(float(some.min()), float(some.max())) if rows_of_pixels(samples) is not None else None
+        hint = pictures_hint(float(some.min()), float(some.max())) if rows_of_pixels(samples) is not None else None
         what = f"{samples.dtype} values of shape {samples.shape} are taken for numbers, not pictures"
         raise UsageError(f"{path}: {what}, and have no resolution", hint=hint)
     else:
-        ready, made, notes = numbers(path, samples)  # type: ignore[assignment]
-    found, classes, word = _classes(path, labels, len(ready))
+        ready, made, notes = numbers(path, samples, pictures_hint)  # type: ignore[assignment]
+    found, classes, word = _classes(path, labels, len(ready), labels_hint)
     reading = Reading(sizes, made, word, left_out, notes + alike_but_for_case(classes))
     return Store(slug(name), torch.from_numpy(ready), found, classes, reading)
 
 
-def _classes(path: Path, labels: _Labels | None, count: int) -> tuple[Tensor | None, tuple[str, ...], str]:
+def _classes(path: Path | str, labels: Labels | None, count: int, hint: str) -> tuple[Tensor | None, tuple[str, ...], str]:
     """Labels as a tensor, the names of classes, and where they are from, or why there are none."""
     if labels is None:
         return None, (), ""
     found = classes_of(labels.values, count)
     if isinstance(found, str):
         if labels.asked:
-            raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint="labels=none leaves labels out")
+            raise UsageError(f"{path}: {labels.name} cannot be used: {found}", hint=hint)
         return None, (), f"{labels.name} cannot be used: {found}"
     numbers_, texts = found
     filled, names = len(np.unique(numbers_)), texts or labels.names

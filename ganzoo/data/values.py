@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def parts(samples: Array) -> Iterator[Array]:
     return (samples[start : start + rows] for start in range(0, len(samples), rows))
 
 
-def require_finite(path: Path, samples: Array) -> None:
+def require_finite(path: Path | str, samples: Array) -> None:
     """Raise DataError, which says how many samples have values that are NaN or infinite, if some have."""
     broken = [~np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in parts(samples)]
     if some := sum(int(one.sum()) for one in broken):
@@ -109,7 +109,7 @@ def advice_on_range(low: float, high: float) -> str:
 
 
 def squares(
-    path: Path, samples: Array, span: Span, resolution: int | None, progress: Progress | None
+    path: Path | str, samples: Array, span: Span, resolution: int | None, progress: Progress | None
 ) -> tuple[NDArray[np.uint8], str, tuple[str, ...]]:
     """Pictures as uint8 ``(N, C, S, S)``, their central square; what was done to them, and notes.
 
@@ -155,7 +155,7 @@ def _cut(pixels: Array, span: Span, side: int) -> NDArray[np.uint8]:
     return found
 
 
-def _fit(path: Path, pixels: Array, span: Span, side: int, progress: Progress | None) -> NDArray[np.uint8]:
+def _fit(path: Path | str, pixels: Array, span: Span, side: int, progress: Progress | None) -> NDArray[np.uint8]:
     """The central squares of pictures ``(N, H, W, C)``, scaled, on white where they are transparent."""
     count, _, _, depth = pixels.shape
     found = np.empty((count, 1 if depth == 1 else 3, side, side), dtype=np.uint8)
@@ -173,7 +173,7 @@ def _fit(path: Path, pixels: Array, span: Span, side: int, progress: Progress | 
 
 
 def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
-    notes = []
+    notes = [] if samples.ndim == 3 else ["channels last" if rows_of_pixels(samples) is samples else "channels first"]
     if samples.dtype != np.uint8 or span != (0.0, 255.0):
         values = f"{samples.dtype} values: {span[0]:g} is black and {span[1]:,g} is white"
         beyond = sum(int(((part < span[0]) | (part > span[1])).sum()) for part in parts(samples))
@@ -183,8 +183,12 @@ def _notes(samples: Array, span: Span, depth: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def numbers(path: Path, samples: Array) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
+def numbers(
+    path: Path | str, samples: Array, hint: Callable[[float, float], str] = advice_on_range
+) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
     """Samples as float32, as they stand; what they are, and notes on values that no network is good at.
+
+    ``hint`` says how to have them taken for pictures, where that may be what they are.
 
     Raises:
         DataError: They do not fit the memory, or have values that are not finite.
@@ -200,10 +204,10 @@ def numbers(path: Path, samples: Array) -> tuple[NDArray[np.float32], str, tuple
     if not (math.isfinite(low) and math.isfinite(high)):
         require_finite(path, samples)
         return ready, made, ()
-    return ready, made, (*_unscaled(ready), *_maybe_pictures(samples, low, high))
+    return ready, made, (*_unscaled(ready), *_maybe_pictures(samples, low, high, hint))
 
 
-def _maybe_pictures(samples: Array, low: float, high: float) -> tuple[str, ...]:
+def _maybe_pictures(samples: Array, low: float, high: float, hint: Callable[[float, float], str]) -> tuple[str, ...]:
     """A note on how numbers become pictures, where their shape is one that pictures have."""
     if samples.ndim == 2:
         columns = samples.shape[1]
@@ -218,7 +222,7 @@ def _maybe_pictures(samples: Array, low: float, high: float) -> tuple[str, ...]:
     if pixels is None or min(pixels.shape[1:3]) <= 4:
         return ()
     is_likely = pixels.shape[1] == pixels.shape[2] or pixels.shape[3] > 1
-    return (advice_on_range(low, high),) if is_likely else ()
+    return (hint(low, high),) if is_likely else ()
 
 
 def _unscaled(ready: NDArray[np.float32]) -> tuple[str, ...]:

@@ -111,6 +111,11 @@ def _default(registry: Registry, drawn: Subject, trained_on: str) -> str:
             f"this model was trained on {drawn.named!r}, which is not here, or is nothing that is opened unasked",
             hint=f"say so, or name other real pictures: --data {shlex.quote(drawn.named)}",
         )
+    if drawn.given:
+        raise UsageError(
+            f"this model was trained on {drawn.given} that a program had in its memory, and no file has it",
+            hint="save it, as numpy.save does, and name the file: --data FILE.npy",
+        )
     raise UsageError("nothing says what the samples should be like", hint="name real ones: --data DATA")
 
 

@@ -34,6 +34,7 @@ class Subject:
             user's own run names. Empty if it is not known.
         trained_sha256: Its hash; empty if it is not known.
         named: What the user's own run names as its data, whether it may be opened or not.
+        given: What it was trained on, in words, if that was an array in a program's memory; empty if it was not.
         folder: The model folder that scores are written to, if it is the user's own.
     """
 
@@ -43,6 +44,7 @@ class Subject:
     trained_on: str = ""
     trained_sha256: str = ""
     named: str = ""
+    given: str = ""
     folder: Path | None = None
 
 
@@ -101,6 +103,7 @@ def _drawn(
         trained_on=own if own and (registry.find("dataset", own) or _lies_here(own)) else known,
         trained_sha256=sha256 if isinstance(sha256, str) else "",
         named=own,
+        given=f"a {named['given']}" if isinstance(named, dict) and isinstance(named.get("given"), str) else "",
         folder=folder,
     )
 

@@ -189,7 +189,10 @@ def _training(config: ModelConfig) -> str:
     rows = list(_training_rows(config))
     table = "\n".join(["| | |", "|---|---|", *(f"| {key} | {_cell(value)} |" for key, value in rows)])
     command = told.get("command")
-    return f"```sh\n{command}\n```\n\n{table}" if isinstance(command, str) and "```" not in command else table
+    if not isinstance(command, str) or "```" in command:
+        return table
+    language = "python" if command.startswith("ganzoo.train(") else "sh"
+    return f"```{language}\n{command}\n```\n\n{table}"
 
 
 def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ganzoo import plugins
@@ -29,6 +29,8 @@ def command_of(
 ) -> str:
     """``ganzoo train …`` with everything in which the run differs from its preset.
 
+    No command has data that a process had in its memory: for that it is the call of ``ganzoo.train``, with ``x`` for the data.
+
     Args:
         config: The run.
         scoring: How it is scored as it goes, which decides what weights are kept.
@@ -37,17 +39,25 @@ def command_of(
         out: The folder that it says.
         log: The trackers that it says.
     """
+    words = _words(config, scoring, shared, log)
+    if isinstance(config.data, str):
+        return shlex.join(["ganzoo", "train", config.variant.name, *_typed(words), *(["--out", str(out)] if out else [])])
+    words |= {"out": str(out)} if out else {}
+    said = [f"{key}={'x' if key == 'data' else repr(value)}" for key, value in words.items() if value != {}]
+    return f"ganzoo.train({', '.join([repr(config.variant.name), *said])})"
+
+
+def _words(config: RunConfig, scoring: Scoring | None, shared: bool, log: Sequence[str]) -> dict[str, Json]:
+    """What ``ganzoo.train`` is to be told besides the variant's name, by the names that it has for it; options last."""
     named = shareable if shared else str
-    words = ["ganzoo", "train", config.variant.name]
-    if config.preset != "default":
-        words += ["--preset", config.preset]
-    words += ["--data", named(config.data)]
+    words: dict[str, Json] = {} if config.preset == "default" else {"preset": config.preset}
+    words["data"] = named(config.data) if isinstance(config.data, str) else None
     if config.start is not None:
-        words += ["--from", named(config.start)]
+        words["start"] = named(config.start)
     if config.resolution is not None:
-        words += ["--resolution", str(config.resolution)]
+        words["resolution"] = config.resolution
     if config.budget.seconds is not None:
-        words += ["--budget", f"{config.budget.seconds:g}s"]
+        words["budget"] = f"{config.budget.seconds:g}s"
     plain = resolve(
         plugins.load().registry,
         config.entry.qualified,
@@ -59,26 +69,37 @@ def command_of(
         sample_shape=config.sample_shape,
     )
     if config.budget.images not in (None, plain.loop.images):
-        words += ["--images", str(config.budget.images)]
+        words["images"] = config.budget.images
     if config.seed != plain.seed:
-        words += ["--seed", str(config.seed)]
+        words["seed"] = config.seed
     if config.loop.mirror != plain.loop.mirror and isinstance(config.loop.mirror, bool):
-        words += ["--mirror" if config.loop.mirror else "--no-mirror"]
+        words["mirror"] = config.loop.mirror
     if config.precision != plain.precision:
-        words += ["--precision", config.precision]
+        words["precision"] = config.precision
     if config.threads is not None:
-        words += ["--threads", str(config.threads)]
+        words["threads"] = config.threads
     if scoring is not None:
-        words += ["--score-every", str(scoring.every)]
-        words += ["--until", f"{scoring.by}={scoring.until:g}"] if scoring.until is not None else []
-    if config.compile and not shared:
-        words += ["--compile"]
-    words += [word for tracker in log for word in ("--log", tracker)]
-    for key, value in _changes(plain, config, {f"loop.{key}" for key in SAID} if not shared else FREE):
-        words += ["-o", f"{key}={value if isinstance(value, str) else json.dumps(thaw(value))}"]
-    if out is not None:
-        words += ["--out", str(out)]
-    return shlex.join(words)
+        words["score_every"] = scoring.every
+        words |= {"until": f"{scoring.by}={scoring.until:g}"} if scoring.until is not None else {}
+    words |= {"compile": True} if config.compile and not shared else {}
+    words |= {"log": list(log)} if log else {}
+    without = FREE if shared else {f"loop.{key}" for key in SAID}
+    words["options"] = {key: thaw(value) for key, value in _changes(plain, config, without)}
+    return words
+
+
+def _typed(words: Mapping[str, Json]) -> Iterator[str]:
+    """Words as they are typed after ``ganzoo train NAME``."""
+    for key, value in words.items():
+        flag = "from" if key == "start" else key.replace("_", "-")
+        if key == "options":
+            for name, option in value.items():
+                yield from ("-o", f"{name}={option if isinstance(option, str) else json.dumps(option)}")
+        elif isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                yield from (f"--{flag}", str(one))
 
 
 def _changes(plain: RunConfig, config: RunConfig, without: Collection[str]) -> Iterator[tuple[str, Json]]:

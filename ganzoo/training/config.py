@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ganzoo import __version__
+from ganzoo.data.given import Given
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.factory import Option, Part, kind_of, make_part, options_of
 from ganzoo.registry import Entry, Registry
@@ -95,7 +96,7 @@ class RunConfig:
     parts: dict[str, Part]
     penalties: dict[str, Part]
     loop: LoopSettings
-    data: str
+    data: str | Given
     resolution: int | None
     seed: int
     budget: Budget
@@ -130,7 +131,7 @@ class RunConfig:
             "variant": self.variant.name,
             "plugin": {"distribution": origin.distribution, "version": origin.version},
             "preset": self.preset,
-            "data": self.data,
+            "data": self.data if isinstance(self.data, str) else self.data.describe(),
             "resolution": self.resolution,
             "seed": self.seed,
             "budget": {"seconds": self.budget.seconds, "images": self.budget.images},
@@ -149,7 +150,7 @@ def resolve(
     *,
     preset: str | None = None,
     options: Mapping[str, Json] | None = None,
-    data: str = "fashion-mnist-10k",
+    data: str | Given = "fashion-mnist-10k",
     resolution: int | None = None,
     seed: int = 0,
     budget_seconds: float | None = None,

@@ -91,7 +91,7 @@ def describe_model(
         **({"scored": dict(scored)} if scored else {}),
         **verdict.describe(),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},
-        "data": shareable(config.data),
+        "data": shareable(config.data) if isinstance(config.data, str) else config.data.describe(),
     }
     told = {
         "format": FORMAT,

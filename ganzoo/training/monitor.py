@@ -7,10 +7,8 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,69 +22,13 @@ from ganzoo.training.folder import METRICS, SCORES, SHEET
 from ganzoo.training.health import Health
 from ganzoo.training.processes import Processes
 from ganzoo.training.trackers import Trackers
+from ganzoo.training.watcher import Status, Watcher
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
 LOG_SECONDS = 2.0
 PREVIEWS = 20
 """How many sample grids a run writes, evenly over its budget."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands.
-
-    Attributes:
-        images: Real samples shown to the discriminator.
-        rate: Images per second since the last status.
-        seconds: Seconds trained.
-        progress: Part of the budget spent, in [0, 1].
-        metrics: Means since the last status.
-    """
-
-    images: int
-    rate: float
-    seconds: float
-    progress: float
-    metrics: Mapping[str, float]
-
-    @property
-    def remaining(self) -> float:
-        """Seconds to go, at the pace so far; infinite before there is one."""
-        return self.seconds * (1 - self.progress) / self.progress if self.progress else math.inf
-
-
-class Watcher(Protocol):
-    """Somebody who follows a run. Every method may do nothing."""
-
-    def decoding(self, done: int, total: int) -> None:
-        """``done`` of ``total`` samples are read."""
-
-    def started(self, folder: Path, facts: Mapping[str, str]) -> None:
-        """The run begins or goes on, in ``folder``; ``facts`` are for people."""
-
-    def noticed(self, text: str) -> None:
-        """Something that people should know, in a sentence: where a run goes on, what could not be written."""
-
-    def status(self, status: Status) -> None:
-        """Progress, every few seconds."""
-
-    def stopping(self) -> None:
-        """Somebody asked the run to end; it will, after saving."""
-
-
-class Silent:
-    """A watcher who looks away."""
-
-    def decoding(self, done: int, total: int) -> None: ...
-
-    def started(self, folder: Path, facts: Mapping[str, str]) -> None: ...
-
-    def noticed(self, text: str) -> None: ...
-
-    def status(self, status: Status) -> None: ...
-
-    def stopping(self) -> None: ...
 
 
 class Monitor:

@@ -26,12 +26,12 @@ from ganzoo.training.config import RunConfig, fitted
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
 from ganzoo.training.loop import blaming, seed_layers, stream
-from ganzoo.training.monitor import Silent, Watcher
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
 from ganzoo.training.scoring import Scoring
 from ganzoo.training.start import Start, find_start
 from ganzoo.training.trackers import check_trackers
+from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
 FEW = 100
@@ -111,11 +111,11 @@ def prepare(
 
     Args:
         config: What to train.
-        device, out, log, scoring: As for :func:`train`.
+        device, out, log, scoring: As for :func:`ganzoo.train`.
         watcher: Told as data is read.
 
     Raises:
-        UsageError, DataError, PluginError: As :func:`train`.
+        UsageError, DataError, PluginError: As :func:`ganzoo.train`.
     """
     if os.environ.get("RANK", "0") == "0":
         check_folder(user_path(out) if out is not None else RUNS / "new")
@@ -125,7 +125,7 @@ def prepare(
     if config.loop.batch_size % processes.count:
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")
     registry = plugins.load().registry
-    following = watcher if watcher and processes.is_main else Silent()
+    following = watcher if watcher is not None and processes.is_main else Watcher()
     store = processes.in_turn(
         lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=following.decoding)
     )

@@ -1,4 +1,4 @@
-"""One run, from names to a folder: the public ``ganzoo.train``."""
+"""One run, from what was prepared to a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from ganzoo import plugins
 from ganzoo.data.store import Feed, Store
 from ganzoo.errors import TrainingError
 from ganzoo.files import replace_folder, write_json
@@ -23,23 +22,23 @@ from ganzoo.training.advice import advise
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.command import command_of
-from ganzoo.training.config import resolve
 from ganzoo.training.divergence import DivergedError, not_finite, way_on
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
 from ganzoo.training.graphs import choose_step
 from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
 from ganzoo.training.model import SHOWN, Preview, describe_model, left_unsaid, write_model
-from ganzoo.training.monitor import Monitor, Silent, Status, Watcher, cut_records
-from ganzoo.training.precision import PRECISIONS, Precision, choose_device
-from ganzoo.training.prepare import Prepared, prepare, settle_precision, wanted_precision
+from ganzoo.training.monitor import Monitor, cut_records
+from ganzoo.training.precision import PRECISIONS
+from ganzoo.training.prepare import Prepared, settle_precision, wanted_precision
 from ganzoo.training.rehearsal import try_keeping, try_steps
 from ganzoo.training.resume import find_past
-from ganzoo.training.scoring import ScoreBook, Scoring
+from ganzoo.training.scoring import ScoreBook
 from ganzoo.training.state import Snapshot, capture, restore, restore_average
 from ganzoo.training.thread_chooser import ThreadChooser
 from ganzoo.training.trackers import Trackers
 from ganzoo.training.verdict import Look
+from ganzoo.training.watcher import Status, Watcher
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
@@ -73,87 +72,6 @@ class Run:
 
 
 @pinned()
-def train(
-    variant: str,
-    *,
-    data: str = "fashion-mnist-10k",
-    resolution: int | None = None,
-    preset: str | None = None,
-    options: Mapping[str, Json] | None = None,
-    budget_seconds: float | None = None,
-    images: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    precision: Precision = "auto",
-    compile: bool = False,  # noqa: A002 - torch's own word for it
-    threads: int | None = None,
-    out: str | Path | None = None,
-    fresh: bool = False,
-    log: Sequence[str] = (),
-    scoring: Scoring | None = None,
-    start: str | Path | None = None,
-    watcher: Watcher | None = None,
-) -> Run:
-    """Train a variant and save it: ``ganzoo.train("dcgan", budget_seconds=240)``.
-
-    The same call goes on with a run that was stopped, or that a larger budget now gives more time, as if it had never
-    stopped: bit by bit, on the same processor. One that is done is returned as it is.
-
-    Args:
-        variant: A name from ``ganzoo list``, or ``name@preset``.
-        data: A registered dataset, a folder or zip of pictures, an IDX, NPY or NPZ file, or a dataset name of timm's.
-        resolution: Height and width of pictures, where it should differ from the data's.
-        preset: One of the variant's presets; ``default`` if neither says one.
-        options: What ``-o`` takes on the command line, e.g. ``{"batch_size": 128, "generator.width": 64}``.
-        budget_seconds: Seconds to train.
-        images: Images to train; with both, whichever comes first; with neither, the preset's.
-        seed: Of every random number: the same seed gives the same run.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps`` …
-        precision: ``fp32``, ``bf16`` (networks run in bfloat16; weights, losses and penalties stay in float32), or ``auto``:
-            bf16 where the device has it and a trial of both agrees.
-        compile: Let ``torch.compile`` make the networks faster, which takes a while to begin with, instead of recording steps
-            as CUDA graphs.
-        out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
-            the same run or else a new one.
-        threads: On how many of the processor's threads to compute. By default, under a time budget, on as many as are fastest
-            beside whatever else the machine does, as it goes; else on as many as torch has.
-        fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
-        scoring: Score the run as it goes, keep the best checkpoint for the model folder, and stop when it is good enough:
-            ``ganzoo.Scoring(ganzoo.Judge(), every=100_000, by="kid", until=0.02)``.
-        start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
-            checkpoints. It is a new run all the same, whose images are counted from 0.
-        log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
-        watcher: Is told what happens, as it happens.
-
-    Raises:
-        UsageError, DataError, PluginError, TrainingError: See :mod:`ganzoo.errors`. Nothing is left behind unless
-            training had begun.
-
-    Ctrl-C or SIGTERM while it trains does not raise: the run is saved and returned, with ``interrupted`` set.
-    """
-    config = resolve(
-        plugins.load().registry,
-        variant,
-        preset=preset,
-        options=options,
-        data=data,
-        resolution=resolution,
-        seed=seed,
-        budget_seconds=budget_seconds,
-        budget_images=images,
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=None if start is None else str(start),
-    )
-    # The caller's own random numbers are none of a run's business.
-    chosen = choose_device(device)
-    with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
-        prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
-        return execute(prepared, fresh=fresh, watcher=watcher)
-
-
-@pinned()
 def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None = None) -> Run:
     """Train, or go on training, and leave a model folder in the run's folder.
 
@@ -161,11 +79,11 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
 
     Args:
         prepared: What :func:`prepare` made.
-        fresh: As for :func:`train`.
+        fresh: As for :func:`ganzoo.train`.
         watcher: Is told what happens, as it happens.
     """
     processes = prepared.processes
-    watcher = watcher if watcher and processes.is_main else Silent()
+    watcher = watcher if watcher is not None and processes.is_main else Watcher()
     config = prepared.config
     name = "-".join([config.variant.name, *([] if config.preset == "default" else [config.preset]), prepared.store.name])
     with stop_signals() as stop, on_threads(torch.get_num_threads()), contextlib.ExitStack() as held:

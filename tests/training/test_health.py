@@ -15,9 +15,9 @@ import ganzoo
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.training.health import Health
 from ganzoo.training.likeness import Likeness, count_kinds, sort_into_kinds
-from ganzoo.training.monitor import Silent
 from ganzoo.training.records import read_looks
 from ganzoo.training.verdict import LIMITS, Alarm, Look, Verdict, faults, judge
+from ganzoo.training.watcher import Watcher
 
 CONSTANT = """
 import ganzoo
@@ -392,7 +392,7 @@ def test_a_generator_that_ignores_its_latents_is_called_so_everywhere(run_ganzoo
 def test_one_that_recovers_is_done(constant, tmp_path):
     told = []
 
-    class Listens(Silent):
+    class Listens(Watcher):
         def noticed(self, text):
             told.append(text)
 

@@ -12,9 +12,10 @@ from ganzoo.training.clock import Clock
 from ganzoo.training.config import Budget, LoopSettings
 from ganzoo.training.ema import EMA
 from ganzoo.training.loop import Step, lr_factor, run_loop, stop_signals, stream
-from ganzoo.training.monitor import Monitor, Silent
+from ganzoo.training.monitor import Monitor
 from ganzoo.training.processes import Processes
 from ganzoo.training.trackers import Trackers
+from ganzoo.training.watcher import Watcher
 from ganzoo.training.writer import Writer
 
 ALONE = Processes(1, 0, torch.device("cpu"))
@@ -111,7 +112,7 @@ def looped(
             tmp_path,
             lambda: torch.zeros(1, 1),
             drawn=False,
-            watcher=Silent(),
+            watcher=Watcher(),
             writer=writer,
             trackers=Trackers((), tmp_path, {}, 0),
             processes=ALONE,

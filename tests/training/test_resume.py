@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 import ganzoo
 from ganzoo.errors import TrainingError, UsageError
 from ganzoo.training.loop import Step
-from ganzoo.training.monitor import Silent
+from ganzoo.training.watcher import Watcher
 
 SMALL = {
     "mlp": {"generator.hidden": [16], "discriminator.hidden": [16]},
@@ -56,7 +56,7 @@ def assert_same(a, b):
     assert [name for name in a if not torch.equal(a[name], b[name])] == []
 
 
-class Stops(Silent):
+class Stops(Watcher):
     """Sends a signal once so many images have been shown."""
 
     def __init__(self, monkeypatch, step):
@@ -163,7 +163,7 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_used(tmp_path, monkeypa
     (newer / "optimizers.safetensors").write_bytes(content)
     told = []
 
-    class Listens(Silent):
+    class Listens(Watcher):
         def noticed(self, text):
             told.append(text)
 

@@ -119,10 +119,7 @@ def test_runs_without_a_name_get_one_each_and_the_same_run_its_own(tmp_path, mon
 def test_a_watcher_is_told(tmp_path):
     told = []
 
-    class Watcher:
-        def decoding(self, done, total):
-            told.append("decoding")
-
+    class Told(ganzoo.Watcher):
         def started(self, folder, facts):
             told.append("started")
 
@@ -132,7 +129,7 @@ def test_a_watcher_is_told(tmp_path):
         def status(self, status):
             told.append(status.images)
 
-    train(tmp_path / "run", watcher=Watcher())
+    train(tmp_path / "run", watcher=Told())
     assert "started" in told
     assert told[-1] == 64
 

@@ -7,9 +7,9 @@ from safetensors.torch import load_file
 
 import ganzoo
 from ganzoo.errors import UnknownNameError
-from ganzoo.training.monitor import Silent
 from ganzoo.training.records import read_scores
 from ganzoo.training.scoring import Scoring
+from ganzoo.training.watcher import Watcher
 
 TINY = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
 
@@ -118,7 +118,7 @@ def scored(folder):
 
 
 def test_the_best_checkpoint_outlives_a_stop_right_after_it(tmp_path):
-    class Hasty(Silent):
+    class Hasty(Watcher):
         def noticed(self, text):
             if text.startswith("going on"):
                 signal.raise_signal(signal.SIGTERM)
@@ -145,7 +145,7 @@ def test_another_judge_begins_anew_and_says_so(tmp_path):
         def describe(self):
             return {"by": "whim", "features": "none"}
 
-    class Listening(Silent):
+    class Listening(Watcher):
         def __init__(self):
             self.heard = []
 

@@ -12,8 +12,8 @@ import torch
 import ganzoo
 from ganzoo.errors import UsageError
 from ganzoo.threads import on_threads
-from ganzoo.training.monitor import Silent
 from ganzoo.training.trainer import AlternatingTrainer
+from ganzoo.training.watcher import Watcher
 
 OPTIONS = {"generator.width": 4, "discriminator.width": 4, "batch_size": 16}
 
@@ -24,7 +24,7 @@ def _two_threads():
         yield
 
 
-class Told(Silent):
+class Told(Watcher):
     """Keeps what a run says."""
 
     def __init__(self):
