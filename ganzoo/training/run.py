@@ -302,7 +302,9 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         parts = (prepared.trainer, take_step, feed, prepared.ema, monitor, clock, context)
         settings = config.loop.model_copy(update={"mirror": prepared.mirror})
         outcome = run_loop(*parts, settings=settings, checkpoint=checkpoint, score=score)
-        scores = take_score() if book and not outcome.interrupted else scored_here()
+        scores = scored_here()
+        if book and scores is None and not outcome.interrupted:
+            scores = take_score()
     monitor.tell_failures()
     samples, verdict = past.folder / "model", health.verdict
     if path:
