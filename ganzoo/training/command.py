@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ganzoo import plugins
 from ganzoo.data.spec import exists, parse
+from ganzoo.factory import Part
 from ganzoo.files import user_path
+from ganzoo.registry import Registry
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import FREE
 from ganzoo.training.scoring import Scoring
@@ -26,7 +28,8 @@ def command_of(config: RunConfig, scoring: Scoring | None = None, *, shared: boo
         out: The folder that it says.
     """
     named = shareable if shared else str
-    words = ["ganzoo", "train", config.variant.name]
+    registry = plugins.load().registry
+    words = ["ganzoo", "train", registry.name_of(config.entry)]
     if config.preset != "default":
         words += ["--preset", config.preset]
     words += ["--data", named(config.data)]
@@ -37,7 +40,7 @@ def command_of(config: RunConfig, scoring: Scoring | None = None, *, shared: boo
     if config.budget.seconds is not None:
         words += ["--budget", f"{config.budget.seconds:g}s"]
     plain = resolve(
-        plugins.load().registry,
+        registry,
         config.entry.qualified,
         preset=config.preset,
         data=config.data,
@@ -58,32 +61,42 @@ def command_of(config: RunConfig, scoring: Scoring | None = None, *, shared: boo
     if scoring is not None:
         words += ["--score-every", str(scoring.every)]
         words += ["--until", f"{scoring.by}={scoring.until:g}"] if scoring.until is not None else []
-    for key, value in _changes(plain, config):
+    for key, value in _changes(plain, config, registry):
         words += ["-o", f"{key}={value if isinstance(value, str) else json.dumps(thaw(value))}"]
     if out is not None:
         words += ["--out", str(out)]
     return shlex.join(words)
 
 
-def _changes(plain: RunConfig, config: RunConfig) -> Iterator[tuple[str, Json]]:
+def _changes(plain: RunConfig, config: RunConfig, registry: Registry) -> Iterator[tuple[str, Json]]:
     """The options, as ``-o`` takes them, that ``config`` has and ``plain`` has not."""
     for key, value in config.loop.model_dump().items():
         if f"loop.{key}" not in FREE and value != plain.loop.model_dump()[key]:
             yield key, value
     parts, others = config.parts, plain.parts
-    if config.penalties.keys() == plain.penalties.keys():
+    if {name: _is(part) for name, part in config.penalties.items()} == {n: _is(part) for n, part in plain.penalties.items()}:
         parts, others = (
             {**c.parts, **{f"penalties.{name}": part for name, part in c.penalties.items()}} for c in (config, plain)
         )
     else:
-        yield "penalties", {name: part.to_json()["arguments"] for name, part in config.penalties.items()}
+        yield "penalties", {_named(part, registry): part.to_json()["arguments"] for part in config.penalties.values()}
     for label, part in parts.items():
-        same = part.name == others[label].name
+        same = _is(part) == _is(others[label])
         if not same:
-            yield label, part.name
+            yield label, _named(part, registry)
         for key, value in part.arguments.items():
             if not same or value != others[label].arguments[key]:
                 yield key if label == "trainer" else f"{label}.{key}", value
+
+
+def _is(part: Part) -> tuple[str, str | None]:
+    return part.name, part.distribution
+
+
+def _named(part: Part, registry: Registry) -> str:
+    """The name by which somebody who types it has this part, and no other."""
+    entry = registry.find(part.kind, f"{part.distribution}:{part.name}") if part.distribution else None
+    return registry.name_of(entry) if entry else part.name
 
 
 def shareable(data: str) -> str:

@@ -77,7 +77,7 @@ class Prepared:
         if self.scoring:
             model = f"the weights with the best {self.scoring.by}, which is taken every {self.scoring.every:,} images"
         return {
-            "variant": f"{c.variant.name}, preset {c.preset}",
+            "variant": f"{plugins.load().registry.name_of(c.entry)}, preset {c.preset}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
             + (", half of them shown mirrored" if self.mirror else ""),
             "parameters": sizes,
