@@ -12,7 +12,9 @@ from torch import nn
 
 from ganzoo import plugins
 from ganzoo.data import open_data
+from ganzoo.data.memory import free_on
 from ganzoo.data.mirror import looks_the_same_mirrored
+from ganzoo.data.placing import place
 from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import UsageError
@@ -156,7 +158,10 @@ def prepare(
         ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images, config.loop.ema_ramp)
         ema.update(1, 1)
     folder, trackers = user_path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
-    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, mirror, trackers, scoring, start)
+    placed, told = place(store, processes.device, free_on(processes.device))
+    if told:
+        following.noticed(told)
+    prepared = Prepared(config, placed, trainer, ema, processes, folder, mirror, trackers, scoring, start)
     if scoring and processes.is_main:
         scoring.prepare(prepared.store)
     return prepared
