@@ -20,7 +20,6 @@ from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import replace_file
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
-from ganzoo.registry import Registry
 from ganzoo.request import NEVER, train
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.folder import OtherRunError, read_run
@@ -94,14 +93,16 @@ def compare(
         KeyboardInterrupt: A run was asked to stop, and did. What is done is kept.
     """
     registry = plugins.load().registry
-    for contender in contenders:
-        resolve(registry, contender)
     contenders = [name.removesuffix("@default") for name in contenders]
-    if twice := [name for name in contenders if contenders.count(name) > 1]:
-        raise UsageError(f"{twice[0]} is given twice")
+    # By what they are: one variant may have two names.
+    are = [(config.entry, config.preset) for config in (resolve(registry, contender) for contender in contenders)]
+    if twice := [name for name, this in zip(contenders, are, strict=True) if are.count(this) > 1]:
+        names = " and ".join(dict.fromkeys(twice))
+        raise UsageError(f"{names} is given twice" if len(set(twice)) == 1 else f"{names} are the same")
     if budget == Budget():
-        for folder in (out / name / f"seed-{seed}" for seed in range(seeds) for name in contenders):
-            _require_whole(registry, folder)
+        for contender in contenders:
+            for seed in range(seeds):
+                _require_whole(resolve(registry, contender).budget, out / contender / f"seed-{seed}")
     # What cannot be read or scored should be known before hours of training.
     store = open_data(data, registry=registry, resolution=resolution)
     shape, known = store.sample_shape, data if isinstance(store, Store) else None
@@ -199,12 +200,11 @@ def read_results(out: Path) -> list[Result]:
     return found
 
 
-def _require_whole(registry: Registry, folder: Path) -> None:
+def _require_whole(preset: Budget, folder: Path) -> None:
     """Raise OtherRunError if a folder holds a run that was given a budget: to go on with it to its preset's takes a word."""
     previous = read_run(folder)
     if previous is None:
         return
-    preset = resolve(registry, str(previous["variant"]), preset=str(previous["preset"])).budget
     had = Budget(**previous["budget"])
     if had != preset:
         told = f"--images {had.images}" if had.images else f"--budget {had.seconds:g}s"

@@ -94,8 +94,13 @@ class Part:
     component: Callable[..., Any]
     arguments: dict[str, Json]
 
+    @property
+    def distribution(self) -> str | None:
+        """Which distribution's the name is, as two may have one; None for ``module:attr``, which is one thing by itself."""
+        return self.origin.distribution if self.origin and ":" not in self.name else None
+
     def to_json(self) -> dict[str, Json]:
-        return {"name": self.name, "arguments": thaw(self.arguments)}
+        return {"name": self.name, "distribution": self.distribution, "arguments": thaw(self.arguments)}
 
     def build(self, label: str, **context: Any) -> Any:
         """The object itself, handed those of ``context`` that its constructor asks for.

@@ -124,7 +124,8 @@ class Generator(nn.Module, ABC):
         was_training = self.training
         self.eval()
         try:
-            with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+            # Not in inference mode: what a network then puts in the place of a buffer could never be written to again.
+            with torch.no_grad(), torch.autocast(device.type, enabled=False):
                 for block in self._blocks(seeds if seeds is not None else range(count)):
                     rows, which = list(block), list(block.values())
                     z = latents[which] if latents is not None else self._latents_of([seeds[i] for i in which])  # type: ignore[index]

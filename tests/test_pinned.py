@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import ganzoo
-from ganzoo.pinned import pinned
+from ganzoo.pinned import parts, pinned
 
 OPTIONS = {"generator.hidden": [8], "discriminator.hidden": [8], "batch_size": 8}
 
@@ -41,6 +41,7 @@ def settings():
         torch.get_default_device(),
         torch.is_grad_enabled(),
         torch.is_inference_mode_enabled(),
+        torch.is_autocast_enabled("cpu"),
     )
 
 
@@ -50,6 +51,7 @@ SETTINGS = {
     "device of a block": lambda: torch.device("meta"),
     "no_grad": torch.no_grad,
     "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
 }
 
 
@@ -65,21 +67,64 @@ def test_a_run_a_model_and_its_samples_are_the_same_in_a_process_with_other_sett
     generator.requires_grad_(True)(torch.zeros(2, *generator.latent_shape)).sum().backward()
 
 
-def test_what_is_called_float32_is_computed_in_it():
-    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    before = [backend.allow_tf32 for backend in backends]
+def set_tf32():
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+
+
+def newer(backend, value):
+    if not hasattr(torch.backends, "fp32_precision"):
+        pytest.skip("torch has this from 2.9 on")
+    backend.fp32_precision = value
+
+
+FASTER = {
+    "TF32": set_tf32,
+    "high": lambda: torch.set_float32_matmul_precision("high"),
+    "medium": lambda: torch.set_float32_matmul_precision("medium"),
+    # Whoever has used the newer functions is refused an answer by the older ones.
+    "newer": lambda: newer(torch.backends, "tf32"),
+    "newer, one part": lambda: newer(torch.backends.mkldnn.matmul, "bf16"),
+}
+
+
+@pytest.fixture
+def plain_float32():
+    yield
+    for part in [torch.backends, *parts()] if parts() else []:
+        part.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = False, True
+
+
+def told():
+    """What float32 is at present, as each of torch's functions tells it."""
+    found = [part.fp32_precision for part in parts()]
+    for ask in (
+        torch.get_float32_matmul_precision,
+        lambda: torch.backends.cuda.matmul.allow_tf32,
+        lambda: torch.backends.cudnn.allow_tf32,
+    ):
+        try:
+            found.append(ask())
+        except RuntimeError:
+            found.append("mixed")
+    return found
+
+
+@pytest.mark.parametrize("faster", FASTER)
+def test_what_is_called_float32_is_computed_in_it_whatever_the_process_multiplies_in(faster, plain_float32):
+    torch.manual_seed(0)
+    a = torch.randn(512, 512)
+    exact = a @ a
+    FASTER[faster]()
+    before = told()
 
     @pinned()
     def fail():
-        assert [backend.allow_tf32 for backend in backends] == [False, False]
+        assert torch.equal(a @ a, exact)
+        assert told() == ["ieee"] * len(parts()) + ["highest", False, False]
         raise ZeroDivisionError
 
-    try:
-        for backend in backends:
-            backend.allow_tf32 = True
-        with pytest.raises(ZeroDivisionError):
-            fail()
-        assert [backend.allow_tf32 for backend in backends] == [True, True]
-    finally:
-        for backend, value in zip(backends, before, strict=True):
-            backend.allow_tf32 = value
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert told() == before

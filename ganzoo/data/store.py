@@ -32,6 +32,7 @@ class Store:
         labels: Classes, int64 ``(N,)`` in [0, num_classes), or None.
         class_names: Names of the classes in order, or empty.
         reading: What the data was understood to be: sizes, what was left out and why.
+        device: Where batches go; by default where the samples are.
 
     Raises:
         DataError: Fewer than two samples, or tensors that are not as above.
@@ -42,8 +43,11 @@ class Store:
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
     reading: Reading = field(default=Reading(), repr=False)
+    device: torch.device = field(default=None, repr=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        if self.device is None:
+            object.__setattr__(self, "device", self.samples.device)
         shape, dtype = tuple(self.samples.shape), self.samples.dtype
         if dtype not in (torch.uint8, torch.float32):
             raise DataError(f"{self.name}: samples are {dtype}, expected uint8 pictures or float32")
@@ -93,9 +97,10 @@ class Store:
         return len(self.class_names) or int(self.labels.max()) + 1
 
     def to(self, device: torch.device | str) -> Store:
-        """The same store on ``device``."""
+        """The same store on ``device``, samples and all. See :func:`ganzoo.data.placing.place` for what may not fit there."""
         labels = None if self.labels is None else self.labels.to(device)
-        return replace(self, samples=self.samples.to(device), labels=labels)
+        samples = self.samples.to(device)
+        return replace(self, samples=samples, labels=labels, device=samples.device)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Samples by index.
@@ -104,15 +109,15 @@ class Store:
             indices: int64 ``(B,)`` in [0, N), on any device.
 
         Returns:
-            float32 ``(B, *sample_shape)`` on the store's device, pictures as x / 127.5 - 1 in [-1, 1] and other samples
-            as they are; and int64 labels ``(B,)``, or None.
+            float32 ``(B, *sample_shape)`` on :attr:`device`, pictures as x / 127.5 - 1 in [-1, 1] and other samples as they
+            are; and int64 labels ``(B,)``, or None.
         """
         # Elsewhere than on CUDA, a copy that is not waited for may read memory that is free again.
         indices = indices.to(self.samples.device, non_blocking=self.samples.is_cuda)
-        samples = self.samples.index_select(0, indices)  # several times faster than samples[indices]
-        return to_unit(samples) if self.is_pictures else samples, None if self.labels is None else self.labels.index_select(
-            0, indices
-        )
+        # Several times faster than samples[indices]; and pictures are sent as bytes.
+        samples = sent(self.samples.index_select(0, indices), self.device)
+        labels = None if self.labels is None else sent(self.labels.index_select(0, indices), self.device)
+        return to_unit(samples) if self.is_pictures else samples, labels
 
     def feed(self, seed: int, first: int = 0, stride: int = 1) -> Feed:
         """The samples in the order of ``seed``, for process ``first`` of ``stride``."""
@@ -167,6 +172,13 @@ class _InOrder(Feed):
 
     def batch(self, start: int, count: int) -> tuple[Tensor, Tensor | None]:
         return self._store.batch(self._order.indices(start, count)[self._share])
+
+
+def sent(batch: Tensor, device: torch.device) -> Tensor:
+    """A batch on a device; what goes from the system's memory to a CUDA device does so while Python goes on."""
+    if device.type == "cuda" and batch.device.type == "cpu":
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)
 
 
 def to_unit(pictures: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.data.order import permutation
 from ganzoo.data.reading import Reading
-from ganzoo.data.store import Feed, to_unit
+from ganzoo.data.store import Feed, sent, to_unit
 from ganzoo.errors import DataError
 
 WINDOW_BYTES = 1 << 30
@@ -141,7 +141,7 @@ class _Windows(Feed):
             position += len(samples[-1])
             left -= len(samples[-1])
         device = self._stream.device
-        return to_unit(torch.cat(samples).to(device)), torch.cat(labels).to(device) if labels else None
+        return to_unit(sent(torch.cat(samples), device)), sent(torch.cat(labels), device) if labels else None
 
     def _window_at(self, position: int) -> int:
         while self._planned <= position:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
+import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -16,9 +19,12 @@ from ganzoo.data.cache import cache_folder
 from ganzoo.data.store import Store, to_unit
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.pictures import to_grey
+from ganzoo.evaluation.protocol import versions
 from ganzoo.files import replace_file
+from ganzoo.pinned import pinned
 from ganzoo.sampling import to_levels
 from ganzoo.threads import on_fastest_threads
+from ganzoo.variant import Json
 
 AT_ONCE = 250
 TRIAL = 8
@@ -31,10 +37,11 @@ Progress = Callable[[int, int], None]
 """Called with (pictures done, pictures in all)."""
 
 
+@pinned()
 def features_of(extractor: Extractor, batches: Batches, count: int, progress: Progress | None = None) -> Tensor:
     """Features float32 ``(count, F)`` on the CPU of pictures as they would be written to files: in 256 levels."""
     found = None
-    device = next((t.device for t in extractor.state_dict().values()), torch.device("cpu"))
+    device = _device(extractor)
     at_once = extractor.at_once if device.type == "cpu" else AT_ONCE
     with contextlib.ExitStack() as threads:
         for start in range(0, count, AT_ONCE):
@@ -56,10 +63,10 @@ def features_of(extractor: Extractor, batches: Batches, count: int, progress: Pr
 def features_of_real(extractor: Extractor, store: Store, rows: Tensor, progress: Progress | None = None) -> Tensor:
     """Features of the real samples ``rows``, from the cache if it has them.
 
-    The cache knows them by the hashes of the extractor's weights and of the data.
+    The cache knows them by :func:`computed_by`, the hash of the data, and the rows.
     """
-    told = f"{extractor.name} {extractor.sha256} {extractor.resize} {store.describe()['sha256']} {rows.tolist()}"
-    path = cache_folder() / "features" / f"{hashlib.sha256(told.encode()).hexdigest()}.safetensors"
+    told = json.dumps(computed_by(extractor) | {"data_sha256": store.describe()["sha256"]}, sort_keys=True)
+    path = cache_folder() / "features" / f"{hashlib.sha256(f'{told} {rows.tolist()}'.encode()).hexdigest()}.safetensors"
     with contextlib.suppress(OSError, SafetensorError, KeyError):
         kept = load_file(path)
         if len(kept["features"]) == len(rows) and torch.equal(_digest(kept["features"]), kept["sha256"]):
@@ -67,8 +74,35 @@ def features_of_real(extractor: Extractor, store: Store, rows: Tensor, progress:
     features = features_of(extractor, lambda start, stop: store.batch(rows[start:stop])[0], len(rows), progress)
     # A cache that cannot be written to costs time, and nothing else.
     with contextlib.suppress(OSError, SafetensorError), replace_file(path) as beside:
-        save_file({"features": features, "sha256": _digest(features)}, beside)
+        save_file({"features": features, "sha256": _digest(features)}, beside, metadata={"computed_by": told})
     return features
+
+
+def computed_by(extractor: Extractor) -> dict[str, Json]:
+    """All that features depend on besides the pictures, as plain data: features that differ in any of it are not the same.
+
+    These are whose features they are, the code and the versions that compute them, and on what kind of device and in what
+    type. That float32 is not TF32 is seen to by :func:`features_of`.
+    """
+    code = hashlib.sha256()
+    for kind in (kind for kind in type(extractor).__mro__ if issubclass(kind, Extractor)):
+        # A class that was typed in has no file.
+        with contextlib.suppress(OSError, TypeError):
+            code.update(Path(inspect.getfile(kind)).read_bytes())
+    return {
+        "extractor": extractor.name,
+        "extractor_sha256": extractor.sha256,
+        "code_sha256": code.hexdigest(),
+        "resize": extractor.resize,
+        "grey": extractor.grey,
+        "device": _device(extractor).type,
+        "types": sorted({str(tensor.dtype) for tensor in extractor.state_dict().values()}),
+        "versions": versions(),
+    }
+
+
+def _device(extractor: Extractor) -> torch.device:
+    return next((tensor.device for tensor in extractor.state_dict().values()), torch.device("cpu"))
 
 
 def _digest(features: Tensor) -> Tensor:

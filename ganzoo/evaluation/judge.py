@@ -71,7 +71,7 @@ class Judge:
         if not isinstance(data, Store) or not data.is_pictures:
             raise UsageError(f"{data.name}: only pictures that are in memory can be scored while a model trains on them")
         name = self.extractor or default_extractor(data.sample_shape, shipped=True)
-        judge = find_extractor(plugins.load().registry, name).to(data.samples.device)
+        judge = find_extractor(plugins.load().registry, name).to(data.device)
         rows = Order(len(data), 0).indices(0, min(self.samples, len(data)))
         real = features_of_real(judge, data, rows)
         measure(real, real, self.names)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ganzoo import plugins
 from ganzoo.data.spec import exists, parse
+from ganzoo.factory import Part
 from ganzoo.files import user_path
+from ganzoo.registry import Registry
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import FREE
 from ganzoo.training.scoring import Scoring
@@ -39,17 +41,18 @@ def command_of(
         out: The folder that it says.
         log: The trackers that it says.
     """
-    words = _words(config, scoring, shared, log)
+    words, name = _words(config, scoring, shared, log), plugins.load().registry.name_of(config.entry)
     if isinstance(config.data, str):
-        return shlex.join(["ganzoo", "train", config.variant.name, *_typed(words), *(["--out", str(out)] if out else [])])
+        return shlex.join(["ganzoo", "train", name, *_typed(words), *(["--out", str(out)] if out else [])])
     words |= {"out": str(out)} if out else {}
     said = [f"{key}={'x' if key == 'data' else repr(value)}" for key, value in words.items() if value != {}]
-    return f"ganzoo.train({', '.join([repr(config.variant.name), *said])})"
+    return f"ganzoo.train({', '.join([repr(name), *said])})"
 
 
 def _words(config: RunConfig, scoring: Scoring | None, shared: bool, log: Sequence[str]) -> dict[str, Json]:
     """What ``ganzoo.train`` is to be told besides the variant's name, by the names that it has for it; options last."""
     named = shareable if shared else str
+    registry = plugins.load().registry
     words: dict[str, Json] = {} if config.preset == "default" else {"preset": config.preset}
     words["data"] = named(config.data) if isinstance(config.data, str) else None
     if config.start is not None:
@@ -59,7 +62,7 @@ def _words(config: RunConfig, scoring: Scoring | None, shared: bool, log: Sequen
     if config.budget.seconds is not None:
         words["budget"] = f"{config.budget.seconds:g}s"
     plain = resolve(
-        plugins.load().registry,
+        registry,
         config.entry.qualified,
         preset=config.preset,
         data=config.data,
@@ -84,7 +87,7 @@ def _words(config: RunConfig, scoring: Scoring | None, shared: bool, log: Sequen
     words |= {"compile": True} if config.compile and not shared else {}
     words |= {"log": list(log)} if log else {}
     without = FREE if shared else {f"loop.{key}" for key in SAID}
-    words["options"] = {key: thaw(value) for key, value in _changes(plain, config, without)}
+    words["options"] = {key: thaw(value) for key, value in _changes(plain, config, registry, without)}
     return words
 
 
@@ -102,25 +105,35 @@ def _typed(words: Mapping[str, Json]) -> Iterator[str]:
                 yield from (f"--{flag}", str(one))
 
 
-def _changes(plain: RunConfig, config: RunConfig, without: Collection[str]) -> Iterator[tuple[str, Json]]:
+def _changes(plain: RunConfig, config: RunConfig, registry: Registry, without: Collection[str]) -> Iterator[tuple[str, Json]]:
     """The options, as ``-o`` takes them, that ``config`` has and ``plain`` has not."""
     for key, value in config.loop.model_dump().items():
         if f"loop.{key}" not in without and value != plain.loop.model_dump()[key]:
             yield key, value
     parts, others = config.parts, plain.parts
-    if config.penalties.keys() == plain.penalties.keys():
+    if {name: _is(part) for name, part in config.penalties.items()} == {n: _is(part) for n, part in plain.penalties.items()}:
         parts, others = (
             {**c.parts, **{f"penalties.{name}": part for name, part in c.penalties.items()}} for c in (config, plain)
         )
     else:
-        yield "penalties", {name: part.to_json()["arguments"] for name, part in config.penalties.items()}
+        yield "penalties", {_named(part, registry): part.to_json()["arguments"] for part in config.penalties.values()}
     for label, part in parts.items():
-        same = part.name == others[label].name
+        same = _is(part) == _is(others[label])
         if not same:
-            yield label, part.name
+            yield label, _named(part, registry)
         for key, value in part.arguments.items():
             if not same or value != others[label].arguments[key]:
                 yield key if label == "trainer" else f"{label}.{key}", value
+
+
+def _is(part: Part) -> tuple[str, str | None]:
+    return part.name, part.distribution
+
+
+def _named(part: Part, registry: Registry) -> str:
+    """The name by which somebody who types it has this part, and no other."""
+    entry = registry.find(part.kind, f"{part.distribution}:{part.name}") if part.distribution else None
+    return registry.name_of(entry) if entry else part.name
 
 
 def shareable(data: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +31,7 @@ class EMA:
         self.half_life = half_life
         self.ramp = ramp
         self.networks = {role: copy.deepcopy(n).eval().requires_grad_(False) for role, n in networks.items()}
-        pairs = [p for role, n in networks.items() for p in _pairs(self.networks[role], n)]
-        self._averaged = [(a, b) for a, b in pairs if a.is_floating_point()]
-        self._copied = [(a, b) for a, b in pairs if not a.is_floating_point()]
+        self._places = [place for role, n in networks.items() for place in _places(self.networks[role], n)]
 
     @torch.no_grad()
     def update(self, images: int, batch: int) -> None:
@@ -48,12 +47,30 @@ class EMA:
             batch *= period
         half_life = min(self.half_life, images * self.ramp)
         share = 1 - 0.5 ** (batch / half_life) if half_life > 0 else 1.0
-        if self._averaged:
-            torch._foreach_lerp_([a for a, _ in self._averaged], [b for _, b in self._averaged], share)
-        for mine, its in self._copied:
-            mine.copy_(its)
+        averaged: list[tuple[Tensor, Tensor]] = []
+        for mine, its in self._pairs():
+            if mine.is_floating_point():
+                averaged.append((mine, its))
+            else:
+                mine.copy_(its)
+        if averaged:
+            torch._foreach_lerp_([a for a, _ in averaged], [b for _, b in averaged], share)
+
+    def _pairs(self) -> Iterable[tuple[Tensor, Tensor]]:
+        """Every tensor of the averages and the one that it follows, as they are now: a network may replace its own.
+
+        What two layers share is there once.
+        """
+        pairs = ((ours.get(name), theirs.get(name)) for ours, theirs, name in self._places)
+        return {id(mine): (mine, its) for mine, its in pairs if mine is not None and its is not None}.values()
 
 
-def _pairs(ours: nn.Module, theirs: nn.Module) -> list[tuple[Tensor, Tensor]]:
-    parameters = zip(ours.parameters(), theirs.parameters(), strict=True)
-    return [*((a.data, b.data) for a, b in parameters), *zip(ours.buffers(), theirs.buffers(), strict=True)]
+_Held: TypeAlias = Mapping[str, Tensor | None]
+"""A module's own parameters or buffers by name."""
+
+
+def _places(ours: nn.Module, theirs: nn.Module) -> Iterator[tuple[_Held, _Held, str]]:
+    """Where the tensors of two networks that are alike are found."""
+    for a, b in zip(ours.modules(), theirs.modules(), strict=True):
+        yield from ((a._parameters, b._parameters, name) for name in a._parameters)
+        yield from ((a._buffers, b._buffers, name) for name in a._buffers)

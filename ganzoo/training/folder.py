@@ -44,7 +44,7 @@ WRITTEN = {
 FREE = {
     "ganzoo",
     "command",
-    "plugin",
+    "plugin.version",
     "preset",
     "data",
     "resolution",
@@ -68,6 +68,10 @@ mirrored by ``mirrored``.)"""
 
 NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2}
 """Options that the configurations of older runs lack, with what these did."""
+
+WHOSE = ".distribution"
+"""What a key ends with that says of which distribution a name is. Older runs say that of their variant alone, and so it is
+compared where both runs say it."""
 
 
 class OtherRunError(UsageError):
@@ -248,6 +252,7 @@ def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[
     """The keys in which two runs' mathematics differ, as ``-o`` has them, with both values; a lower budget is one too."""
     before, after = NEWER | dict(_leaves(old)), dict(_leaves(new))
     keys = [key for key in {**before, **after} if key not in FREE and key.partition(".")[0] not in FREE]
+    keys = [key for key in keys if not key.endswith(WHOSE) or (key in before and key in after)]
     found = [(_option(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
     if after.get("precision") == "auto":
         # What was chosen then is chosen again.
@@ -269,6 +274,8 @@ def _leaves(value: Json, key: str = "") -> Iterator[tuple[str, Json]]:
 
 def _option(key: str) -> str:
     """A key of ``config.json`` as users know it: ``loop.batch_size`` is ``batch_size``."""
+    if key == f"plugin{WHOSE}":
+        return "the distribution that the variant is from"
     return key.removeprefix("loop.").removeprefix("trainer.arguments.").replace(".arguments.", ".").removesuffix(".name")
 
 

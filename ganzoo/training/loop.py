@@ -126,7 +126,8 @@ def run_loop(
             metrics = take_step(reals, labels, context)
         context.step += 1
         context.images += settings.batch_size
-        ema.update(context.images, settings.batch_size)
+        with blaming("the moving average of the generator"):
+            ema.update(context.images, settings.batch_size)
         monitor.note(metrics)
     interrupted = clock.stopping and context.progress < 1
     if interrupted:

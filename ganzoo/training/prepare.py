@@ -12,7 +12,9 @@ from torch import nn
 
 from ganzoo import plugins
 from ganzoo.data import open_data
+from ganzoo.data.memory import free_on
 from ganzoo.data.mirror import looks_the_same_mirrored
+from ganzoo.data.placing import place
 from ganzoo.data.store import Feed, Store
 from ganzoo.data.stream import Stream
 from ganzoo.errors import UsageError
@@ -77,7 +79,7 @@ class Prepared:
         if self.scoring:
             model = f"the weights with the best {self.scoring.by}, which is taken every {self.scoring.every:,} images"
         return {
-            "variant": f"{c.variant.name}, preset {c.preset}{self._as_for_pixels()}",
+            "variant": f"{plugins.load().registry.name_of(c.entry)}, preset {c.preset}{self._as_for_pixels()}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
             + (", half of them shown mirrored" if self.mirror else ""),
             "parameters": sizes,
@@ -166,7 +168,10 @@ def prepare(
         ema = EMA({role: networks[role] for role in config.kept}, config.loop.ema_images, config.loop.ema_ramp)
         ema.update(1, 1)
     folder, trackers = user_path(out) if out is not None else None, (log,) if isinstance(log, str) else tuple(log)
-    prepared = Prepared(config, store.to(processes.device), trainer, ema, processes, folder, mirror, trackers, scoring, start)
+    placed, told = place(store, processes.device, free_on(processes.device))
+    if told:
+        following.noticed(told)
+    prepared = Prepared(config, placed, trainer, ema, processes, folder, mirror, trackers, scoring, start)
     if scoring and processes.is_main:
         scoring.prepare(prepared.store)
     return prepared

@@ -167,8 +167,10 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
             raise DivergedError(f"training diverged: {broken} are not finite after {context.images:,} images")
         return capture(prepared.trainer, prepared.ema, step=context.step, images=context.images, seconds=clock.decided)
 
-    with Writer() as writer:
+    with Writer() as writer, contextlib.ExitStack() as ending:
         trackers = Trackers(prepared.trackers if path else (), past.folder, described, context.images)
+        # After all that was logged, and also if the run fails or is ended at once.
+        ending.callback(writer.submit, trackers.finish)
         saving: list[Future[Any]] = []
 
         def checkpoint() -> bool:
@@ -220,8 +222,9 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         parts = (prepared.trainer, take_step, feed, prepared.ema, monitor, clock, context)
         settings = config.loop.model_copy(update={"mirror": prepared.mirror})
         outcome = run_loop(*parts, settings=settings, checkpoint=checkpoint, score=score)
-        scores = take_score() if book and not outcome.interrupted else scored_here()
-        writer.submit(trackers.finish)
+        scores = scored_here()
+        if book and scores is None and not outcome.interrupted:
+            scores = take_score()
     monitor.tell_failures()
     samples, verdict = past.folder / "model", health.verdict
     if path:

@@ -106,12 +106,10 @@ class ScoreBook:
         return images // self.scoring.every > before // self.scoring.every
 
     def take(self, images: int, seconds: float) -> dict[str, float]:
-        """Score the generator as it stands after ``images``, unless that has been done. Returns its scores by name."""
-        if not self.rows or self.rows[-1]["images"] != images:
-            found = self._processes.share(dict(self.scoring.judge(*self._judged)) if self._processes.is_main else None)
-            row: dict[str, float] = {"images": images, "seconds": round(seconds, 3), **found}
-            self.rows = [*self.rows, row]
-        return self.scores_at(images) or {}
+        """Score the generator as it stands after ``images``. Returns its scores by name."""
+        found = self._processes.share(dict(self.scoring.judge(*self._judged)) if self._processes.is_main else None)
+        self.rows = [*self.rows, {"images": images, "seconds": round(seconds, 3), **found}]
+        return found
 
     def scores_at(self, images: int) -> dict[str, float] | None:
         """The last scores by name, if they are of the generator as it stood after ``images``."""

@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def check_trackers(names: Sequence[str]) -> None:
 
 
 class Trackers:
-    """Some trackers at once, none of them too; call it from one thread.
+    """Some trackers at once, none of them too; call it from one thread, and finish it whatever happens.
 
     Args:
         names: Of :data:`TRACKERS`.
@@ -43,42 +43,57 @@ class Trackers:
         if not names:
             return
         from accelerate import PartialState
-        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
         PartialState(cpu=True)  # which trackers ask whether they are in the main process
-        for name in names:
-            if name == "tensorboard":
-                # What a killed run had logged past its last checkpoint is hidden.
-                tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=images + 1 if images else None)
-            else:
-                tracker = LOGGER_TYPE_TO_CLASS[name]("ganzoo", name=folder.name)
-            with contextlib.redirect_stdout(sys.stderr):
-                tracker.start()
-                if name == "tensorboard":
-                    tracker.log({"config": f"```json\n{json.dumps(config, indent=2)}\n```"}, step=images)
-                else:
-                    tracker.store_init_configuration(dict(config))
+        try:
+            for name in names:
+                self._begin(name, folder, config, images)
+        except BaseException:
+            self.finish()
+            raise
+
+    def _begin(self, name: str, folder: Path, config: Mapping[str, Json], images: int) -> None:
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+        if name == "tensorboard":
+            # What a killed run had logged past its last checkpoint is hidden.
+            tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=images + 1 if images else None)
+        else:
+            tracker = LOGGER_TYPE_TO_CLASS[name]("ganzoo", name=folder.name)
+        with contextlib.redirect_stdout(sys.stderr):
+            tracker.start()
             self._trackers.append(tracker)
+            if name == "tensorboard":
+                tracker.log({"config": f"```json\n{json.dumps(config, indent=2)}\n```"}, step=images)
+            else:
+                tracker.store_init_configuration(dict(config))
 
     def log(self, values: Mapping[str, float], images: int) -> None:
         """Metrics by name, after so many images."""
-        for tracker in self._trackers:
-            tracker.log(dict(values), step=images)
+        self._with_each(lambda tracker: tracker.log(dict(values), step=images))
 
     def log_sheet(self, sheet: npt.NDArray[np.uint8], images: int) -> None:
         """A sheet of samples ``(H, W, C)``."""
-        for tracker in self._trackers:
-            if tracker.name == "trackio":
-                import trackio
-
-                tracker.log({"samples": trackio.Image(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet)}, step=images)
-            elif tracker.name == "tensorboard":
-                tracker.log_images({"samples": sheet[None]}, step=images, dataformats="NHWC")
-            else:
-                tracker.log_images({"samples": [sheet]}, step=images)
+        self._with_each(lambda tracker: _log_sheet(tracker, sheet, images))
 
     def finish(self) -> None:
         """Send what is left."""
         with contextlib.redirect_stdout(sys.stderr):
-            for tracker in self._trackers:
-                tracker.finish()
+            self._with_each(lambda tracker: tracker.finish())
+
+    def _with_each(self, do: Callable[[Any], None]) -> None:
+        """What one tracker raises comes after all of them have had their turn."""
+        with contextlib.ExitStack() as turns:
+            for tracker in reversed(self._trackers):
+                turns.callback(do, tracker)
+
+
+def _log_sheet(tracker: Any, sheet: npt.NDArray[np.uint8], images: int) -> None:
+    if tracker.name == "trackio":
+        import trackio
+
+        tracker.log({"samples": trackio.Image(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet)}, step=images)
+    elif tracker.name == "tensorboard":
+        tracker.log_images({"samples": sheet[None]}, step=images, dataformats="NHWC")
+    else:
+        tracker.log_images({"samples": [sheet]}, step=images)

@@ -78,3 +78,55 @@ def test_an_old_average_takes_in_every_so_many_images_and_comes_out_the_same():
                 assert (ema.networks["g"].weight.item() != before) == (images % SPACING == 0)
         ends.append(ema.networks["g"].weight.item())
     assert ends == pytest.approx([ends[0]] * 3, rel=2e-3)
+
+
+class Rebinding(nn.Module):
+    """Puts a new tensor in the place of a buffer, as networks do that keep statistics of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("later", None)
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.5 * self.mean + 0.5 * x.mean(0)
+            self.seen = self.seen + len(x)
+            self.layer.weight.data = self.layer.weight.data.clamp(-0.1, 0.1)
+        return self.layer(x - self.mean)
+
+
+def test_the_average_follows_buffers_and_weights_that_a_network_replaces():
+    net = Rebinding()
+    ema = EMA({"generator": net}, half_life=100)
+    average = ema.networks["generator"]
+    for step in range(1, 4):
+        before = average.mean.clone(), average.layer.weight.clone()
+        net(torch.full((8, 2), 6.0))
+        ema.update(10_000, 100)
+        assert torch.equal(average.mean, torch.lerp(before[0], net.mean, 0.5))
+        assert torch.equal(average.layer.weight, torch.lerp(before[1], net.layer.weight, 0.5))
+        assert average.seen == net.seen == 8 * step
+    assert net.mean[0] == 5.25
+    assert net.layer.weight.abs().max() <= 0.1
+
+
+def test_the_average_goes_on_where_it_replaces_a_buffer_of_its_own():
+    net = Rebinding()
+    ema = EMA({"generator": net}, half_life=0)
+    ema.networks["generator"].mean = torch.ones(2)
+    net(torch.full((8, 2), 6.0))
+    ema.update(8, 8)
+    assert torch.equal(ema.networks["generator"].mean, net.mean)
+
+
+def test_a_weight_that_two_layers_share_is_averaged_once():
+    net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    net[1].weight = net[0].weight
+    nn.init.zeros_(net[0].weight)
+    ema = EMA({"generator": net}, half_life=100)
+    nn.init.ones_(net[0].weight)
+    ema.update(10_000, 100)
+    assert ema.networks["generator"][1].weight.item() == pytest.approx(0.5)
