@@ -109,7 +109,7 @@ def test_nobody_answers(hub, model):
     for words in (("search",), ("sample", "alice/other"), ("push", str(model), "alice/clothes")):
         done = command(*words)
         assert done.returncode == 1
-        assert "cannot reach the Hub at http://127.0.0.1:9" in done.stderr.splitlines()[-1]
+        assert "the Hub cannot be reached at http://127.0.0.1:9" in done.stderr.splitlines()[-1]
     ganzoo.load("alice/clothes")
     assert command("sample", "alice/clothes", "-o", str(model / "x.png")).returncode == 0, "the cache is enough"
 
