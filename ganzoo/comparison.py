@@ -23,6 +23,7 @@ from ganzoo.plots import draw_dots
 from ganzoo.registry import Registry
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.folder import OtherRunError, read_run
+from ganzoo.training.gone import naming_what_is_gone
 from ganzoo.training.monitor import Watcher
 from ganzoo.training.precision import choose_device
 from ganzoo.training.run import train
@@ -95,7 +96,8 @@ def compare(
     """
     registry = plugins.load().registry
     for contender in contenders:
-        resolve(registry, contender)
+        with naming_what_is_gone(out / contender.removesuffix("@default") / "seed-0"):
+            resolve(registry, contender)
     contenders = [name.removesuffix("@default") for name in contenders]
     if twice := [name for name in contenders if contenders.count(name) > 1]:
         raise UsageError(f"{twice[0]} is given twice")

@@ -148,6 +148,7 @@ def train(
     from ganzoo import plugins
     from ganzoo.cli.progress import watching
     from ganzoo.training.config import parse_count, parse_duration, parse_option, parse_penalty, resolve
+    from ganzoo.training.gone import naming_what_is_gone
     from ganzoo.training.prepare import prepare
     from ganzoo.training.run import execute
 
@@ -163,21 +164,22 @@ def train(
         chosen["mirror"] = mirror
     if penalties:
         chosen["penalties"] = {name: arguments for text in penalties for name, arguments in parse_penalty(text).items()}
-    config = resolve(
-        plugins.load().registry,
-        variant,
-        preset=preset,
-        options=chosen,
-        data=data,
-        resolution=resolution,
-        seed=seed,
-        budget_seconds=parse_duration(budget) if budget is not None else None,
-        budget_images=parse_count(images) if images is not None else None,
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=start,
-    )
+    with naming_what_is_gone(folder, start):
+        config = resolve(
+            plugins.load().registry,
+            variant,
+            preset=preset,
+            options=chosen,
+            data=data,
+            resolution=resolution,
+            seed=seed,
+            budget_seconds=parse_duration(budget) if budget is not None else None,
+            budget_images=parse_count(images) if images is not None else None,
+            precision=precision,
+            compile=compile,
+            threads=threads,
+            start=start,
+        )
     scoring = choose_scoring(score_every, until)
     with watching() as watcher:
         prepared = prepare(config, device=device, out=folder, log=trackers, scoring=scoring, watcher=watcher)

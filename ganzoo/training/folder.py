@@ -42,6 +42,7 @@ WRITTEN = {
 FREE = {
     "ganzoo",
     "plugin",
+    "plugins",
     "preset",
     "data",
     "resolution",

@@ -25,6 +25,7 @@ from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.config import resolve
 from ganzoo.training.divergence import DivergedError, not_finite, way_on
 from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
+from ganzoo.training.gone import naming_what_is_gone
 from ganzoo.training.graphs import choose_step
 from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
@@ -130,21 +131,22 @@ def train(
 
     Ctrl-C or SIGTERM while it trains does not raise: the run is saved and returned, with ``interrupted`` set.
     """
-    config = resolve(
-        plugins.load().registry,
-        variant,
-        preset=preset,
-        options=options,
-        data=data,
-        resolution=resolution,
-        seed=seed,
-        budget_seconds=budget_seconds,
-        budget_images=images,
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=None if start is None else str(start),
-    )
+    with naming_what_is_gone(out, start):
+        config = resolve(
+            plugins.load().registry,
+            variant,
+            preset=preset,
+            options=options,
+            data=data,
+            resolution=resolution,
+            seed=seed,
+            budget_seconds=budget_seconds,
+            budget_images=images,
+            precision=precision,
+            compile=compile,
+            threads=threads,
+            start=None if start is None else str(start),
+        )
     # The caller's own random numbers are none of a run's business.
     chosen = choose_device(device)
     with torch.random.fork_rng([chosen] if chosen.type == "cuda" else []):
