@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.output import out
+from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 from ganzoo.errors import UsageError
 
@@ -36,7 +36,10 @@ MAX_SEEDS = 100_000_000
 @click.option("--class", "label", type=int, metavar="N", help="The class to sample, of a conditional model. Default: all.")
 @click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-def sample(model: str, seeds: str, output: Path, label: int | None, truncation: float | None, device: str) -> None:
+@json_option
+def sample(
+    model: str, seeds: str, output: Path, label: int | None, truncation: float | None, device: str, as_json: bool
+) -> None:
     """Draw samples from MODEL: one that ships, a folder of a model or a run, or user/repo[@revision] on the Hub.
 
     A seed gives the same picture whatever the other seeds are.
@@ -56,7 +59,11 @@ def sample(model: str, seeds: str, output: Path, label: int | None, truncation: 
         sample_to(output, generator, chosen, drawn=drawn, labels=label, truncation=truncation, progress=progress)
     if there:
         out.say(f"{output} was there before, and has been replaced")
-    out.line(str(output))
+    if not as_json:
+        out.line(str(output))
+        return
+    told = {"output": str(output), "model": model, "seeds": seeds, "count": len(chosen)}
+    out.json({**told, "sample_shape": generator.sample_shape, "pictures": drawn, "replaced": there})
 
 
 def parse_seeds(text: str) -> Sequence[int]:
