@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.variant import Json
 
@@ -18,7 +19,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name")
+@click.argument("name", shell_complete=complete.variants)
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Show what the variant NAME, or NAME@PRESET, is made of, every option with its value, and its presets."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 from ganzoo.variant import Json
@@ -28,7 +29,7 @@ the card is to have some: ganzoo evaluate FOLDER --data ...
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=UserPath())
+@click.argument("folder", type=UserPath(), shell_complete=complete.models)
 @click.argument("repo", metavar="USER/REPO")
 @click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")
 @click.option("--revision", metavar="BRANCH", help="A branch other than the main one; made if it is not there.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 from ganzoo.errors import UsageError
@@ -30,7 +31,7 @@ MAX_SEEDS = 100_000_000
 
 
 @click.command(epilog=EPILOG)
-@click.argument("model")
+@click.argument("model", shell_complete=complete.models)
 @click.option("--seeds", default="0-63", show_default=True, metavar="SEEDS", help="7 or 0-63 or 1,5,10-19.")
 @click.option("-o", "--output", type=UserPath(), default="samples.png", show_default=True, help="Where to write.")
 @click.option("--class", "label", type=int, metavar="N", help="The class to sample, of a conditional model. Default: all.")

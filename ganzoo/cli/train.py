@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
@@ -65,17 +66,19 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 
 
 @click.command(epilog=EPILOG)
-@click.argument("variant", metavar="NAME")
+@click.argument("variant", metavar="NAME", shell_complete=complete.variants)
 @click.option(
     "--data",
     default="fashion-mnist-10k",
     show_default=True,
+    shell_complete=complete.data,
     help="What to train on; its forms are below.",
 )
 @click.option("--resolution", type=int, metavar="N", help="Height and width of the pictures, if not the data's own.")
 @click.option(
     "--preset",
     show_default="default",
+    shell_complete=complete.presets,
     help="One of its presets; NAME@PRESET says it too.",
 )
 @click.option("--budget", metavar="TIME", help="Time to train: 90s, 4m, 1h30m.")
@@ -83,6 +86,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option(
     "--loss",
     metavar="LOSS",
+    shell_complete=complete.named("loss"),
     help="Another loss; see: ganzoo list --kind losses.",
 )
 @click.option(
@@ -90,6 +94,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "penalties",
     multiple=True,
     metavar="NAME[=WEIGHT]",
+    shell_complete=complete.named("penalty", "none"),
     help="Other penalties, or none. May be repeated.",
 )
 @click.option(
@@ -127,6 +132,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--from",
     "start",
     metavar="RUN",
+    shell_complete=complete.runs,
     help="Start a new run from the weights of another one with the same networks: its folder, or one of its checkpoints.",
 )
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")

@@ -59,7 +59,19 @@ def test_listing_models_imports_no_more_than_what_validates_their_files(imported
     assert not imported("list", "--kind", "models") & (HEAVY - {"pydantic"})
 
 
-@pytest.mark.parametrize("words", ["ganzoo ", "ganzoo li", "ganzoo list --kind ", "ganzoo train --"])
+TYPED = [
+    *("ganzoo ", "ganzoo li", "ganzoo list --kind ", "ganzoo train --", "ganzoo train ", "ganzoo train dcgan@"),
+    *(
+        "ganzoo train dcgan --preset ",
+        "ganzoo train dcgan --loss ",
+        "ganzoo train dcgan --penalty ",
+        "ganzoo train dcgan --data ",
+    ),
+    *("ganzoo sample ", "ganzoo evaluate x --extractor ", "ganzoo push ", "ganzoo compare "),
+]
+
+
+@pytest.mark.parametrize("words", TYPED)
 def test_completion_imports_nothing_heavy(imported, words):
     words_before = len(words.split(" ")) - 1
     assert not imported(_GANZOO_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words_before)) & HEAVY
