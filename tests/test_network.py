@@ -1,5 +1,6 @@
 """Whether anybody can be reached, told by one try."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -83,6 +84,20 @@ def test_who_refuses_is_tried_once_and_again_the_next_time(closed):
         why, seen = knocks(lambda: unreachable(f"http://127.0.0.1:{closed}"))
         assert why == os.strerror(errno.ECONNREFUSED)
         assert seen == [("127.0.0.1", closed)]
+
+
+def test_who_says_nothing_is_not_waited_for_any_longer(monkeypatch):
+    monkeypatch.setattr(network, "SECONDS", 0.3)
+    with contextlib.ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        # Nobody takes these, and the system lets no more of them wait: who knocks now is left without an answer.
+        for _ in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        assert unreachable(f"http://127.0.0.1:{server.getsockname()[1]}") == network.SILENCE
 
 
 def test_a_name_that_nobody_has():
