@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 
@@ -20,7 +21,7 @@ It is written from config.json and metrics.json alone, so that what it says is w
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=UserPath())
+@click.argument("folder", type=UserPath(), shell_complete=complete.runs("model"))
 @click.option("--name", metavar="NAME", help="What ganzoo.load is given: user/repo. Default: the folder itself.")
 @click.option("--license", "license_name", metavar="NAME", help="Of the weights, as the Hub names it; kept in config.json.")
 @json_option

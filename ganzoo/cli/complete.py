@@ -107,9 +107,13 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [CompletionItem(incomplete, type="file"), *_matching([*known, *_runs("model")], incomplete)]
 
 
-def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Runs that have checkpoints, and files."""
-    return [CompletionItem(incomplete, type="file"), *_matching(_runs("checkpoints"), incomplete)]
+def runs(holding: str) -> Completer:
+    """Runs that hold this (``model``, ``checkpoints``), and files."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        return [CompletionItem(incomplete, type="file"), *_matching(_runs(holding), incomplete)]
+
+    return complete
 
 
 def _presets(*variants: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ the card is to have some: ganzoo evaluate FOLDER --data ...
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=UserPath(), shell_complete=complete.models)
+@click.argument("folder", type=UserPath(), shell_complete=complete.runs("model"))
 @click.argument("repo", metavar="USER/REPO")
 @click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")
 @click.option("--revision", metavar="BRANCH", help="A branch other than the main one; made if it is not there.")

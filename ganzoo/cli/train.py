@@ -132,7 +132,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--from",
     "start",
     metavar="RUN",
-    shell_complete=complete.runs,
+    shell_complete=complete.runs("checkpoints"),
     help="Start a new run from the weights of another one with the same networks: its folder, or one of its checkpoints.",
 )
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")

@@ -89,6 +89,8 @@ def test_runs_are_completed_where_they_have_what_is_wanted(offered, tmp_path):
     for name, has in (("a", "model"), ("b", "checkpoints"), ("c", "samples")):
         (tmp_path / "runs" / name / has).mkdir(parents=True)
     assert [name for name in offered("ganzoo sample run") if "," not in name] == ["runs/a"]
+    assert "file," in offered("ganzoo push ")
+    assert "dcgan-fashion-mnist" not in offered("ganzoo push "), "who ships is nobody's to push"
     assert [name for name in offered("ganzoo push runs/") if "," not in name] == ["runs/a"]
     assert [name for name in offered("ganzoo train dcgan --from ") if "," not in name] == ["runs/b"]
     # Of other paths the shell knows more.
