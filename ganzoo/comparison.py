@@ -23,6 +23,7 @@ from ganzoo.plots import draw_dots
 from ganzoo.request import NEVER, train
 from ganzoo.training.config import Budget, resolve
 from ganzoo.training.folder import OtherRunError, read_run
+from ganzoo.training.gone import naming_what_is_gone
 from ganzoo.training.precision import choose_device
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
@@ -95,7 +96,11 @@ def compare(
     registry = plugins.load().registry
     contenders = [name.removesuffix("@default") for name in contenders]
     # By what they are: one variant may have two names.
-    are = [(config.entry, config.preset) for config in (resolve(registry, contender) for contender in contenders)]
+    are = []
+    for contender in contenders:
+        with naming_what_is_gone(out / contender / "seed-0"):
+            config = resolve(registry, contender)
+        are.append((config.entry, config.preset))
     if twice := [name for name, this in zip(contenders, are, strict=True) if are.count(this) > 1]:
         names = " and ".join(dict.fromkeys(twice))
         raise UsageError(f"{names} is given twice" if len(set(twice)) == 1 else f"{names} are the same")

@@ -48,6 +48,7 @@ class UnknownNameError(UsageError):
         few = f"there are {', '.join(known)}" if 0 < len(known) <= FEW else None
         meant = f"did you mean {' or '.join(near)}?" if near else few
         super().__init__(f"unknown {what} {name!r}", hint=(" " if near else "; ").join(filter(None, (meant, hint))) or None)
+        self.what, self.name = what, name
 
 
 class DataError(GanzooError):

@@ -173,6 +173,24 @@ def list_variants(pattern: str = "*") -> list[str]:
     return [registry.name_of(entry) for entry in registry.entries("variant", pattern)]
 
 
+def made_with(distribution: str, version: str) -> tuple[str, str]:
+    """What to say of the distribution that something was made with, where that is not offered: what became of it; a hint.
+
+    A name that a file gives is nothing to install by: it may be a stranger's file, or the name a stranger's by now.
+    """
+    found, made = load(), f"it was made with the plugin {distribution!r} {version}"
+    here = [p for p in found.found if _normal(p.origin.distribution) == _normal(distribution)]
+    if any(_normal(origin.distribution) == _normal(distribution) for origin in found.skipped):
+        return f"{made}, which GANZOO_LOAD_PLUGINS leaves out", f"name {distribution} there too, or unset it"
+    if any(p.problems for p in here):
+        return f"{made}, which is broken", "see: ganzoo plugins"
+    if distribution == PROJECT:
+        return f"{made}; here is {__version__}, which does not offer that", NEWER
+    if here:
+        return f"{made}; here is {here[0].origin.version}, which does not offer that", "see: ganzoo plugins"
+    return f"{made}, which is not installed", "whoever made it knows where to get that plugin; nothing is installed by itself"
+
+
 def _discover() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
     """Every plugin, ganzoo's own first, then by distribution and name, so that shipped names win.
 

@@ -22,7 +22,6 @@ from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
 from ganzoo.interfaces import Generator
 from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
-from ganzoo.packages import NEWER, PROJECT
 from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
 
@@ -147,7 +146,7 @@ def _part(config: ModelConfig, role: str, folder: Path) -> Part:
     if registry.find(kind_of(role), name) is None:
         declared = (variant.roles[role], *(preset.options.get(role) for preset in variant.presets.values()))
         if network.plugin.distribution not in registry.distributions():
-            raise ModelError(f"this model's {role} comes from a plugin that is not loaded", hint=_missing(network.plugin))
+            raise _missing(f"the {kind_of(role)} {network.component!r}", network.plugin)
         if network.component not in declared:
             raise ModelError(
                 f"{folder / CONFIG} names the component {network.component!r}, which no installed plugin declares"
@@ -168,20 +167,13 @@ def shorten(words: object) -> str:
 def _variant_entry(registry: Registry, config: ModelConfig) -> Entry:
     entry = registry.find("variant", f"{config.plugin.distribution}:{config.variant}")
     if entry is None:
-        raise ModelError(f"this model needs the variant {config.variant!r}, which is not loaded", hint=_missing(config.plugin))
+        raise _missing(f"the variant {config.variant!r}", config.plugin)
     return entry
 
 
-def _missing(plugin: PluginConfig) -> str:
-    """What to do about a plugin that a model needs and that is not there; it is never installed by itself."""
-    whose = f"it is in the plugin {plugin.distribution!r} {plugin.version}"
-    if any(origin.distribution == plugin.distribution for origin in plugins.load().skipped):
-        return f"{whose}, which GANZOO_LOAD_PLUGINS leaves out"
-    if any(p.origin.distribution == plugin.distribution and p.problems for p in plugins.load().found):
-        return f"{whose}, which is broken; see: ganzoo plugins"
-    if plugin.distribution == PROJECT:
-        return f"{whose}; {NEWER}"
-    return f"{whose}; if you trust it: pip install {plugin.distribution}"
+def _missing(needs: str, plugin: PluginConfig) -> ModelError:
+    became, hint = plugins.made_with(plugin.distribution, plugin.version)
+    return ModelError(f"this model needs {needs}, which is not there: {became}", hint=hint)
 
 
 def _versions(config: ModelConfig, origin: Origin) -> str:

@@ -18,6 +18,7 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
 from ganzoo.pinned import pinned
 from ganzoo.training.config import Budget, parse_count, parse_duration, parse_penalty, resolve
+from ganzoo.training.gone import naming_what_is_gone
 from ganzoo.training.precision import Precision, choose_device
 from ganzoo.training.prepare import Prepared, prepare
 from ganzoo.training.progress import ProgressBar
@@ -207,21 +208,22 @@ def request(
         budget_seconds = parse_duration(budget)
     if scoring is not None and (score_every, until) != (None, None):
         raise UsageError("scoring says all that score_every and until do", hint="leave those out, or scoring")
-    config = resolve(
-        plugins.load().registry,
-        variant,
-        preset=preset,
-        options=_options(options, loss, penalty, mirror),
-        data=given(data),
-        resolution=resolution,
-        seed=seed,
-        budget_seconds=budget_seconds,
-        budget_images=None if images is None else _count("images", images),
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        start=None if start is None else str(start),
-    )
+    with naming_what_is_gone(out, start):
+        config = resolve(
+            plugins.load().registry,
+            variant,
+            preset=preset,
+            options=_options(options, loss, penalty, mirror),
+            data=given(data),
+            resolution=resolution,
+            seed=seed,
+            budget_seconds=budget_seconds,
+            budget_images=None if images is None else _count("images", images),
+            precision=precision,
+            compile=compile,
+            threads=threads,
+            start=None if start is None else str(start),
+        )
     scoring = scoring or choose_scoring(score_every, until)
     prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
     unasked = scoring is None and score_every is None and is_long(config.budget)

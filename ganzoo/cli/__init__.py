@@ -87,6 +87,10 @@ Results go to stdout, everything else to stderr. Exit codes:
   3    training is done, but what it made is no good
   130  interrupted
 GANZOO_DEBUG=1 shows the traceback of a failure.
+
+\b
+TAB completes names once the shell has read this line (zsh: zsh_source; fish: see the README):
+  eval "$(_GANZOO_COMPLETE=bash_source ganzoo)"
 """
 
 
@@ -107,7 +111,9 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command line, and leave with its exit code."""
     if "_GANZOO_COMPLETE" in os.environ:
-        cli.main(prog_name="ganzoo")
+        from ganzoo.cli.complete import serve
+
+        serve(cli)
     code: Any = 0
     try:
         with cli.make_context("ganzoo", sys.argv[1:]) as context:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.output import out
+from ganzoo.cli import complete
+from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 
 EPILOG = """\b
@@ -20,10 +21,11 @@ It is written from config.json and metrics.json alone, so that what it says is w
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=UserPath())
+@click.argument("folder", type=UserPath(), shell_complete=complete.runs("model"))
 @click.option("--name", metavar="NAME", help="What ganzoo.load is given: user/repo. Default: the folder itself.")
 @click.option("--license", "license_name", metavar="NAME", help="Of the weights, as the Hub names it; kept in config.json.")
-def card(folder: Path, name: str | None, license_name: str | None) -> None:
+@json_option
+def card(folder: Path, name: str | None, license_name: str | None, as_json: bool) -> None:
     """Write the model card of the model in FOLDER, or in the folder of a run."""
     from ganzoo import model_folder
     from ganzoo.errors import UsageError
@@ -36,4 +38,8 @@ def card(folder: Path, name: str | None, license_name: str | None) -> None:
     path = found.folder
     if license_name is not None:
         model_folder.set_license(path, license_name)
-    out.line(str(write_card(path, name or str(folder))))
+    written = str(write_card(path, name or str(folder)))
+    if as_json:
+        out.json({"card": written, "folder": str(path)})
+    else:
+        out.line(written)

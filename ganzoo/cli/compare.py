@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 
@@ -27,14 +28,26 @@ packages that not everybody has; where one is missing, the error has the command
 
 
 @click.command(epilog=EPILOG)
-@click.argument("names", nargs=-1, required=True, metavar="NAME[@PRESET]...")
-@click.option("--data", default="fashion-mnist-10k", show_default=True, metavar="DATA", help="What to train on.")
-@click.option("--real", metavar="DATA", help="What to compare samples with, at best held out. Default: what --data says.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME[@PRESET]...", shell_complete=complete.variants)
+@click.option(
+    "--data",
+    default="fashion-mnist-10k",
+    show_default=True,
+    metavar="DATA",
+    shell_complete=complete.data,
+    help="What to train on.",
+)
+@click.option(
+    "--real",
+    metavar="DATA",
+    shell_complete=complete.data,
+    help="What to compare samples with, at best held out. Default: what --data says.",
+)
 @click.option("--resolution", type=int, metavar="PIXELS", help="As for ganzoo train.")
 @click.option("--budget", metavar="TIME", help="Of each run: 90s, 4m, 1h30m.")
 @click.option("--images", metavar="COUNT", help="Of each run: 500k, 2M. With neither, each has its preset's.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each.")
-@click.option("--extractor", metavar="NAME", help="As for ganzoo evaluate.")
+@click.option("--extractor", metavar="NAME", shell_complete=complete.named("extractor"), help="As for ganzoo evaluate.")
 @click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="Of each run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 @click.option("--out", "folder", type=UserPath(), default="runs/compare", show_default=True, metavar="DIR")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 
@@ -42,16 +43,18 @@ command that installs a missing one.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("model")
+@click.argument("model", shell_complete=complete.models)
 @click.option(
     "--data",
     metavar="DATA",
+    shell_complete=complete.data,
     help="Real pictures, at best such as it was not trained on. Default: those held out from what it was trained on, if "
     "there are some, else those that it was trained on.",
 )
 @click.option(
     "--extractor",
     metavar="NAME",
+    shell_complete=complete.named("extractor"),
     help="Whose features: ganzoo list --kind extractors, or timm:NAME. Default: fashion-mnist-cnn for grey pictures of 28x28, "
     "inception for others, or cifar10-cnn if inception cannot be downloaded.",
 )
@@ -59,7 +62,12 @@ command that installs a missing one.
 @click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
 @click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first of their seeds.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-@click.option("--train", metavar="DATA", help="What it was trained on, where neither its run nor its folder says so.")
+@click.option(
+    "--train",
+    metavar="DATA",
+    shell_complete=complete.data,
+    help="What it was trained on, where neither its run nor its folder says so.",
+)
 @click.option(
     "--neighbours",
     type=UserPath(dir_okay=False),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.registry import Registry
 from ganzoo.variant import Json
@@ -24,7 +25,7 @@ A folder that is called like a variant: ganzoo info ./dcgan
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name")
+@click.argument("name", shell_complete=complete.described)
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Show what NAME is: a variant, the folder of a run, or a trained model.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.output import out
+from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 
 EPILOG = """\b
@@ -23,8 +23,19 @@ Every file is compared with the hash that the Hub gives for it, and the model is
 @click.command(epilog=EPILOG)
 @click.argument("repo", metavar="USER/REPO[@REVISION]")
 @click.argument("folder", type=UserPath(), required=False)
-def pull(repo: str, folder: Path | None) -> None:
+@json_option
+def pull(repo: str, folder: Path | None, as_json: bool) -> None:
     """Download a model; with FOLDER, copy it there."""
+    from ganzoo.hub.client import parse_repo
     from ganzoo.hub.pull import pull as pull_folder
+    from ganzoo.hub.push import model_files
+    from ganzoo.model_folder import read_config
 
-    out.line(str(pull_folder(repo, folder)))
+    there = pull_folder(repo, folder)
+    if not as_json:
+        out.line(str(there))
+        return
+    config, (name, revision) = read_config(there), parse_repo(repo)
+    files = [file for file in model_files(config) if (there / file).is_file()]
+    told = {"repo": name, "revision": revision, "folder": str(there), "variant": config.variant, "license": config.license}
+    out.json({**told, "files": [{"name": file, "bytes": (there / file).stat().st_size} for file in files]})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.output import out
+from ganzoo.cli import complete
+from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 from ganzoo.errors import UsageError
 
@@ -39,7 +40,7 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
 
 
 @click.command(epilog=EPILOG)
-@click.argument("model")
+@click.argument("model", shell_complete=complete.models)
 @click.option(
     "--seeds",
     metavar="SEEDS",
@@ -56,8 +57,15 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
 )
 @click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
+@json_option
 def sample(
-    model: str, seeds: str | None, output: Path, classes: tuple[str, ...], truncation: float | None, device: str
+    model: str,
+    seeds: str | None,
+    output: Path,
+    classes: tuple[str, ...],
+    truncation: float | None,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Draw samples from MODEL: one that ships, a folder of a model or a run, or user/repo[@revision] on the Hub.
 
@@ -88,7 +96,12 @@ def sample(
         out.say(f"the names of the {len(names):,} classes are left out of {output}: together they are too long")
     if there:
         out.say(f"{output} was there before, and has been replaced")
-    out.line(str(output))
+    if not as_json:
+        out.line(str(output))
+        return
+    count = len(chosen) * (len(labels) if labels else 1)
+    told = {"output": str(output), "model": model, "seeds": seeds, "classes": labels, "count": count}
+    out.json({**told, "sample_shape": generator.sample_shape, "pictures": drawn, "replaced": there})
 
 
 def choose_classes(model: str, texts: Sequence[str], count: int, config: ModelConfig) -> list[int]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 
 EPILOG = """\b
@@ -22,8 +23,13 @@ Exit code 1 if nothing is found.
 
 @click.command(epilog=EPILOG)
 @click.argument("text", default="")
-@click.option("--variant", metavar="NAME", help="Only models of this variant.")
-@click.option("--data", metavar="NAME", help="Only models that were trained on this dataset.")
+@click.option("--variant", metavar="NAME", shell_complete=complete.named("variant"), help="Only models of this variant.")
+@click.option(
+    "--data",
+    metavar="NAME",
+    shell_complete=complete.named("dataset"),
+    help="Only models that were trained on this dataset.",
+)
 @click.option("--score", default="fd", show_default=True, metavar="NAME", help="Which score to tell, and to sort by.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The most to ask the Hub for.")
 @json_option

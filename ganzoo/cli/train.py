@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli import complete
 from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
-from ganzoo.cli.output import out
+from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 from ganzoo.data import FORMS
+from ganzoo.variant import Json
 
 if TYPE_CHECKING:
     from ganzoo.training.precision import Precision
@@ -37,6 +39,7 @@ Examples:
   ganzoo train mlp@paper --images 2M --out runs/goodfellow
   ganzoo train dcgan --data fashion-mnist --budget 1h --until fd=0.5 --score-every 200k
   ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
+  ganzoo train dcgan --json | jq -r .model
 
 Exit code 3: it is done, but what it made is no good, and the last line says why: "collapsed after 16,000 images: all
 samples are alike". Every few thousand images its samples are looked at beside real ones; metrics.jsonl has the numbers.
@@ -52,15 +55,36 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 
 
 @click.command(epilog=EPILOG)
-@click.argument("variant", metavar="NAME")
-@click.option("--data", default="fashion-mnist-10k", show_default=True, help="What to train on; its forms are below.")
+@click.argument("variant", metavar="NAME", shell_complete=complete.variants)
+@click.option(
+    "--data",
+    default="fashion-mnist-10k",
+    show_default=True,
+    shell_complete=complete.data,
+    help="What to train on; its forms are below.",
+)
 @click.option("--resolution", type=int, metavar="N", help="Height and width of the pictures, if not the data's own.")
-@click.option("--preset", show_default="default", help="One of its presets; NAME@PRESET says it too.")
+@click.option(
+    "--preset",
+    show_default="default",
+    shell_complete=complete.presets,
+    help="One of its presets; NAME@PRESET says it too.",
+)
 @click.option("--budget", metavar="TIME", help="Time to train: 90s, 4m, 1h30m.")
 @click.option("--images", metavar="N", help="Images to train: 500k, 2M. With --budget too, whichever is reached first.")
-@click.option("--loss", metavar="LOSS", help="Another loss; see: ganzoo list --kind losses.")
 @click.option(
-    "--penalty", "penalties", multiple=True, metavar="NAME[=WEIGHT]", help="Other penalties, or none. May be repeated."
+    "--loss",
+    metavar="LOSS",
+    shell_complete=complete.named("loss"),
+    help="Another loss; see: ganzoo list --kind losses.",
+)
+@click.option(
+    "--penalty",
+    "penalties",
+    multiple=True,
+    metavar="NAME[=WEIGHT]",
+    shell_complete=complete.named("penalty", "none"),
+    help="Other penalties, or none. May be repeated.",
 )
 @click.option(
     "--mirror/--no-mirror",
@@ -97,6 +121,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--from",
     "start",
     metavar="RUN",
+    shell_complete=complete.runs("checkpoints"),
     help="Start a new run from the weights of another one with the same networks: its folder, or one of its checkpoints.",
 )
 @click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
@@ -108,6 +133,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 )
 @click.option("--fresh", is_flag=True, help="Start over: in the folder that --out names, or in a new one.")
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the networks' sizes as JSON; train nothing.")
+@json_option
 def train(
     variant: str,
     data: str,
@@ -131,6 +157,7 @@ def train(
     folder: Path | None,
     fresh: bool,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Train the variant NAME and leave a model in the run's folder."""
     from ganzoo.cli.progress import watching
@@ -188,11 +215,42 @@ def train(
     out.say(f"{done} after {run.images:,} images in {run.seconds:.0f} s{noticed}; {following}")
     if word := shown_often(prepared, run):
         out.say(word)
-    out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
-    if run.interrupted:
-        click.get_current_context().exit(INTERRUPTED)
-    if run.alarm:
-        click.get_current_context().exit(NO_GOOD)
+    code = INTERRUPTED if run.interrupted else NO_GOOD if run.alarm else 0
+    if as_json:
+        out.json({**describe_run(run), "exit_code": code})
+    else:
+        out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
+    if code:
+        click.get_current_context().exit(code)
+
+
+def describe_run(run: Run) -> dict[str, Json]:
+    """What a run made, for programs: where it is, how far it was trained, what is wrong with it, and its scores."""
+    from ganzoo.model_folder import read_config, read_scores
+    from ganzoo.training.records import read_scores as scores_of_run
+
+    model = run.folder / "model"
+    config, scores = read_config(model), [dict[str, Json](row) for row in read_scores(model)]
+    if kept := config.training.get("scored"):
+        row = next((row for row in scores_of_run(run.folder) if row["images"] == kept["images"]), {kept["by"]: kept["score"]})
+        values = {name: value for name, value in row.items() if name not in ("images", "seconds")}
+        protocol = {**kept["judge"], "data": config.training["dataset"]["name"], "train": True}
+        scores.insert(0, {"scores": values, "protocol": protocol, "images": kept["images"]})
+    return {
+        "folder": str(run.folder),
+        "model": str(model),
+        "samples": str(run.samples),
+        "variant": config.variant,
+        "preset": config.training["preset"],
+        "images": run.images,
+        "seconds": round(run.seconds, 3),
+        "resumed": run.resumed,
+        "interrupted": run.interrupted,
+        "alarm": run.alarm,
+        "recovered": run.recovered,
+        "advice": run.advice or None,
+        "scores": scores,
+    }
 
 
 def shown_often(prepared: Prepared, run: Run) -> str | None:

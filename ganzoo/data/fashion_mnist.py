@@ -9,12 +9,14 @@ import contextlib
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ganzoo.data import Progress
 from ganzoo.data.arrays import open_idx
 from ganzoo.data.cache import cache_folder
 from ganzoo.data.store import Store
 from ganzoo.errors import DataError
+from ganzoo.network import unreachable
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -47,13 +49,16 @@ def _open(folder: Path, part: str, name: str, resolution: int | None, progress: 
 def _download(folder: Path) -> Path:
     """The folder with the training files in it, checked; only what is missing or damaged is fetched."""
     from torchvision.datasets import FashionMNIST
-    from torchvision.datasets.utils import download_url
+    from torchvision.datasets.utils import check_integrity, download_url
 
+    url = FashionMNIST.mirrors[0]
     try:
         with contextlib.redirect_stdout(sys.stderr):
             for file, md5 in FashionMNIST.resources:
-                if file.startswith("train"):
-                    download_url(FashionMNIST.mirrors[0] + file, folder, md5=md5)
+                if file.startswith("train") and not check_integrity(str(folder / file), md5):
+                    if why := unreachable(url):
+                        raise ConnectionError(f"{urlsplit(url).hostname} cannot be reached: {why}")
+                    download_url(url + file, folder, md5=md5)
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"Fashion-MNIST is not on this machine and cannot be downloaded: {error}",

@@ -47,10 +47,13 @@ from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.stream import Contents, Stream
 from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.files import user_path
+from ganzoo.network import hub_or_its_cache
 
 OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
 
 _NEEDS = {"hfds": "datasets", "hfids": "datasets", "wds": "webdataset", "tfds": "tensorflow_datasets"}
+_HUB = ("hfds", "hfids")
+"""What comes from the Hugging Face Hub."""
 _SMALL = ("cifar10", "cifar100", "mnist", "kmnist", "fashion_mnist", "qmnist")
 """What torchvision may download unasked; its others are hundreds of gigabytes."""
 
@@ -158,7 +161,7 @@ def _create(name: str, options: dict[str, str]) -> Any:
     # A line for each sample that it passes over, which are counted here; whoever set a level wants these lines.
     log = logging.getLogger("timm.data.readers")
     log.setLevel(log.level or logging.ERROR)
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _from_the_hub(name) if prefix in _HUB else contextlib.nullcontext():
         dataset = timm.data.create_dataset(
             name,
             root=root,
@@ -172,6 +175,19 @@ def _create(name: str, options: dict[str, str]) -> Any:
     if hasattr(reader, "dist_rank"):
         reader.dist_rank, reader.dist_num_replicas = 0, 1
     return dataset
+
+
+@contextlib.contextmanager
+def _from_the_hub(name: str) -> Iterator[None]:
+    """The block has what the Hub has; where that cannot be reached, what is in the cache, and no request is waited for."""
+    with hub_or_its_cache() as why:
+        try:
+            yield
+        except Exception as error:
+            if why is None:
+                raise
+            hint = "without it: fashion-mnist-10k, which ships, or pictures of your own (ganzoo train --help has the forms)"
+            raise DataError(f"cannot read {name}: it is not, or not all of it, in the cache, and {why}", hint=hint) from error
 
 
 def _title(name: str, options: dict[str, str]) -> str:

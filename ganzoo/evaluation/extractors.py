@@ -8,6 +8,9 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+SHIPPED_JUDGES = "without a network: --extractor cifar10-cnn, or fashion-mnist-cnn for grey pictures of 28x28"
+"""What to do where an extractor's weights cannot be downloaded."""
+
 
 class Extractor(nn.Module, ABC):
     """A frozen network, and how pictures are brought to it.

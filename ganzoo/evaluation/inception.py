@@ -5,14 +5,17 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError
-from ganzoo.evaluation.extractors import Extractor, digest
+from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE
+from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest
 from ganzoo.evaluation.measures import fidelity
 from ganzoo.files import sha256
+from ganzoo.network import unreachable
 from ganzoo.sampling import to_levels
 
 
@@ -46,13 +49,14 @@ def _download(url: str) -> Path:
     begins = path.stem.rpartition("-")[2]
     try:
         if not path.is_file():
+            if why := unreachable(url):
+                raise ConnectionError(f"{urlsplit(url).hostname} cannot be reached: {why}")
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), hash_prefix=begins, progress=False)
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"the weights of the extractor inception cannot be downloaded: {error}",
-            hint="is the network there? Without one: --extractor timm:tf_efficientnet_lite0, or a small one that ships: "
-            "--extractor cifar10-cnn",
+            hint=f"{SHIPPED_JUDGES}; or with the package {PACKAGE}: --extractor timm:{MODEL}",
         ) from error
     if not sha256(path).startswith(begins):
         raise DataError(f"{path} is damaged", hint="remove it; it is then downloaded anew")

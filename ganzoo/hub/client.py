@@ -11,11 +11,14 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError, HubError, UsageError, first_line
 from ganzoo.files import sha256
+from ganzoo.network import hub_or_its_cache
 
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 HASH = r"[0-9a-f]{64}|[0-9a-f]{40}"
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 FORMS = "user/repo or user/repo@revision"
+WITHOUT = "without it there are the models that ship (ganzoo list --kind models), folders here, and what was downloaded before"
+"""What works where the Hub cannot be reached."""
 
 
 def parse_repo(text: str) -> tuple[str, str | None]:
@@ -39,12 +42,18 @@ def check_client() -> None:
 
 
 @contextlib.contextmanager
-def talking(repo: str | None = None, revision: str | None = None) -> Iterator[None]:
+def talking(repo: str | None = None, revision: str | None = None, *, without: str = WITHOUT) -> Iterator[str | None]:
     """What the Hub or the way to it answers in the block, as errors that say what to do.
+
+    Where it cannot be reached at all, the block has the client's cache, and no request is waited for.
 
     Args:
         repo: What it is asked about; None: about all that it has.
         revision: Which of it.
+        without: What to do where it cannot be reached.
+
+    Yields:
+        Why the block has the cache alone, in words; None if it has the Hub.
 
     Raises:
         HubError: It cannot be reached, has no such repository or revision, refuses, or fails.
@@ -54,16 +63,17 @@ def talking(repo: str | None = None, revision: str | None = None) -> Iterator[No
     # Of whichever library it speaks HTTP by: httpx, or httpx2.
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
-    try:
-        yield
-    except GanzooError:
-        raise
-    # The client takes strangers' cards apart, and raises whatever it meets in them.
-    except (OSError, HTTPError, ValueError, RuntimeError, AttributeError, KeyError, TypeError) as error:
-        raise _explain(error, repo, revision) from error
+    with hub_or_its_cache() as why:
+        try:
+            yield why
+        except GanzooError:
+            raise
+        # The client takes strangers' cards apart, and raises whatever it meets in them.
+        except (OSError, HTTPError, ValueError, RuntimeError, AttributeError, KeyError, TypeError) as error:
+            raise _explain(error, repo, revision, why, without) from error
 
 
-def _explain(error: BaseException, repo: str | None, revision: str | None) -> GanzooError:
+def _explain(error: BaseException, repo: str | None, revision: str | None, why: str | None, without: str) -> GanzooError:
     from huggingface_hub import constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
@@ -84,13 +94,12 @@ def _explain(error: BaseException, repo: str | None, revision: str | None) -> Ga
         case errors.RevisionNotFoundError():
             return HubError(f"{repo} has no revision {revision!r}", hint="a branch, a tag, or a commit's whole hash")
         case errors.OfflineModeIsEnabled():
-            return HubError("this needs the Hub, and HF_HUB_OFFLINE is set", hint="unset it")
+            return HubError(f"this needs the Hub, and {why or 'the client is offline'}", hint=without)
         case errors.LocalEntryNotFoundError():
-            why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub was not asked or does not answer"
             whole = f"{repo}@{revision}" if revision else repo
             return HubError(
-                f"{repo} is not, or not all of it, in the cache of downloads, and {why}",
-                hint=f"while online: ganzoo pull {whole}",
+                f"{repo} is not, or not all of it, in the cache of downloads, and {why or 'the Hub was not asked'}",
+                hint=f"while online: ganzoo pull {whole}; {without}" if why else f"while online: ganzoo pull {whole}",
             )
         case errors.LocalTokenNotFoundError():
             return HubError("the Hub takes this only from somebody it knows", hint=login)
@@ -99,7 +108,9 @@ def _explain(error: BaseException, repo: str | None, revision: str | None) -> Ga
         case errors.HfHubHTTPError():
             return _refusal(repo, error.response.status_code if error.response is not None else 0, error)
         case HTTPError():
-            return HubError(f"cannot reach the Hub at {constants.ENDPOINT}: {first_line(error)}", hint="try again")
+            return HubError(
+                f"the Hub cannot be reached at {constants.ENDPOINT}: {first_line(error)}", hint=f"try again; {without}"
+            )
         case ValueError() if "metadata in README.md" in str(error):
             why = " ".join(line.lstrip("- ") for line in str(error).splitlines()[1:])
             return UsageError(f"the Hub does not take the card: {why}", hint="is it the licence? --license mit")

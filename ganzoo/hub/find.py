@@ -11,7 +11,7 @@ from pathlib import Path
 from ganzoo import model_folder
 from ganzoo.errors import HubError, ModelError, UsageError, nearest
 from ganzoo.files import replace_file
-from ganzoo.hub.client import FORMS, REPO, check_downloads, parse_repo, talking
+from ganzoo.hub.client import FORMS, REPO, check_client, check_downloads, parse_repo, talking
 from ganzoo.hub.shipped import shipped_models
 
 SHIPPED = "shipped:"
@@ -79,17 +79,18 @@ def download(text: str, files: Collection[str], *, local_files_only: bool = Fals
     """The snapshot of a repository in the Hub's cache, with those of ``files`` that it has. Raises UsageError, HubError."""
     repo, revision = parse_repo(text)
     with unless_it_fails(text):
-        with talking(repo, revision):
+        with talking(repo, revision) as why:
             from huggingface_hub import snapshot_download
 
             # Unless a pattern has a letter that is special to it, it is a name at the top of the repository.
             folder = Path(
                 snapshot_download(repo, revision=revision, allow_patterns=list(files), local_files_only=local_files_only)
             )
-        check_downloads(repo, folder, offline=local_files_only or _offline())
+        offline = local_files_only or why is not None
+        check_downloads(repo, folder, offline=offline)
     needed = (model_folder.CONFIG, model_folder.weights_file("generator"))
     if missing := [name for name in needed if name in files and not (folder / name).is_file()]:
-        if local_files_only or _offline():
+        if offline:
             raise HubError(f"the cache has only a part of {repo}", hint=f"while online: ganzoo pull {text}")
         raise HubError(f"{repo} is no model of ganzoo's: it lacks {' and '.join(missing)}", hint="find some: ganzoo search")
     return folder
@@ -109,9 +110,9 @@ def unless_it_fails(source: str | Path) -> Iterator[None]:
         yield
         return
     repo, revision = parse_repo(str(source))
-    with talking(repo):
-        from huggingface_hub import constants
-        from huggingface_hub.file_download import repo_folder_name
+    check_client()
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
 
     branch = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="model"), "refs", revision or "main")
     before = branch.read_bytes() if branch.is_file() else None
@@ -135,12 +136,6 @@ def _is_cached(folder: Path) -> bool:
 def _exists(text: str) -> bool:
     # Of names that no file can have, pathlib raises.
     return os.path.exists(text)  # noqa: PTH110
-
-
-def _offline() -> bool:
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
 
 
 def _unknown(name: str, shipped: Collection[str]) -> UsageError:

@@ -12,6 +12,7 @@ from ganzoo.hub.client import parse_repo, talking
 from ganzoo.hub.find import download, unless_it_fails
 from ganzoo.hub.push import model_files, validate
 from ganzoo.model_folder import read_config
+from ganzoo.network import TOLD
 
 
 def pull(repo: str, folder: str | Path | None = None) -> Path:
@@ -31,10 +32,10 @@ def pull(repo: str, folder: str | Path | None = None) -> Path:
     """
     name, revision = parse_repo(repo)
     target = None if folder is None else _target(Path(folder))
-    with talking(name, revision):
-        from huggingface_hub import HfApi, constants
+    with talking(name, revision) as why:
+        from huggingface_hub import HfApi
 
-        if not constants.HF_HUB_OFFLINE:
+        if why != TOLD:
             # Where the Hub refuses, the client makes do with what its cache has; who pulls is to know.
             HfApi(library_name="ganzoo").model_info(name, revision=revision, expand=["sha"])
     with unless_it_fails(repo):

@@ -85,7 +85,8 @@ def push(
     # A push that is refused leaves the folder as it was.
     with tempfile.TemporaryDirectory() as staged:
         written = {} if dry_run else _write_anew(path, Path(staged), f"{name}@{revision}" if revision else name, license)
-        with talking(name, revision):
+        without = f"nothing was sent; the model is in {path}, and the same command sends it once the Hub can be reached"
+        with talking(name, revision, without=without):
             from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
             api = HfApi(library_name="ganzoo")

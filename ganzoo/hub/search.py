@@ -57,7 +57,7 @@ def search(
     if score not in SCORES:
         raise UnknownNameError("score", score, SCORES)
     tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATA_TAG + data] if data else [])]
-    with talking():
+    with talking(without="without it there are the models that ship: ganzoo list --kind models"):
         from huggingface_hub import HfApi
 
         # Of the cards, what the client does not read itself: it raises whatever a stranger's card makes it raise.

@@ -17,7 +17,8 @@ from ganzoo import __version__
 from ganzoo.data.given import Given
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.factory import Option, Part, kind_of, make_part, options_of
-from ganzoo.registry import Entry, Registry
+from ganzoo.packages import PROJECT
+from ganzoo.registry import Entry, Origin, Registry
 from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.variant import Json, Preset, Variant, thaw
 
@@ -104,6 +105,7 @@ class RunConfig:
     compile: bool = False
     threads: int | None = None
     start: str | None = None
+    data_origin: Origin | None = None
     given: Mapping[str, Json] = field(default_factory=dict)
     sample_shape: tuple[int, ...] | None = None
     step: int | None = None
@@ -123,13 +125,23 @@ class RunConfig:
         """The roles that EMA follows and the model folder holds."""
         return ("generator", *self.variant.keeps)
 
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """What comes from other plugins than the variant, by what the run calls it."""
+        parts = self.parts | {f"penalties.{name}": part for name, part in self.penalties.items()}
+        found = {label: part.origin for label, part in parts.items()} | {"data": self.data_origin}
+        own = (PROJECT, self.entry.origin.distribution)
+        return {label: origin for label, origin in found.items() if origin and origin.distribution not in own}
+
     def to_json(self) -> dict[str, Json]:
         """The run as plain data, for ``config.json`` and ``--dry-run``."""
         origin = self.entry.origin
+        others = {label: {"distribution": o.distribution, "version": o.version} for label, o in self.origins.items()}
         return {
             "ganzoo": __version__,
             "variant": self.variant.name,
             "plugin": {"distribution": origin.distribution, "version": origin.version},
+            **({"plugins": others} if others else {}),
             "preset": self.preset,
             "data": self.data if isinstance(self.data, str) else self.data.describe(),
             "resolution": self.resolution,
@@ -196,6 +208,7 @@ def resolve(
         raise UnknownNameError(f"preset of {variant}", preset, described.presets)
     given = dict(options or {})
     laid = _lay(registry, entry, preset, given, sample_shape)
+    dataset = registry.find("dataset", data.partition("?")[0]) if isinstance(data, str) else None
     if budget_images is None and ("images" in given or budget_seconds is None):
         budget_images = laid.loop.images
     return RunConfig(
@@ -212,6 +225,7 @@ def resolve(
         compile=compile,
         threads=threads,
         start=start,
+        data_origin=dataset.origin if dataset else None,
         given=given,
         sample_shape=sample_shape,
         step=laid.step,

@@ -45,6 +45,7 @@ FREE = {
     "ganzoo",
     "command",
     "plugin.version",
+    "plugins",
     "preset",
     "data",
     "resolution",

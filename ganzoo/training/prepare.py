@@ -27,6 +27,7 @@ from ganzoo.sampling import can_be_drawn
 from ganzoo.training.config import RunConfig, fitted
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
+from ganzoo.training.gone import naming_what_is_gone
 from ganzoo.training.loop import blaming, seed_layers, stream
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
@@ -128,9 +129,10 @@ def prepare(
         raise UsageError(f"batch_size={config.loop.batch_size} cannot be shared out equally to {processes.count} processes")
     registry = plugins.load().registry
     following = watcher if watcher is not None and processes.is_main else Watcher()
-    store = processes.in_turn(
-        lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=following.decoding)
-    )
+    with naming_what_is_gone(out, config.start):
+        store = processes.in_turn(
+            lambda: open_data(config.data, registry=registry, resolution=config.resolution, progress=following.decoding)
+        )
     # At once, so that it stands above whatever fails for it.
     following.noticed(store.understood())
     if len(store) < max(FEW, config.loop.batch_size):

@@ -67,7 +67,19 @@ def test_what_a_run_or_a_model_says_is_read_without_torch(imported, tmp_path):
     assert not imported("info", tmp_path) & (HEAVY - {"pydantic"})
 
 
-@pytest.mark.parametrize("words", ["ganzoo ", "ganzoo li", "ganzoo list --kind ", "ganzoo train --"])
+TYPED = [
+    *("ganzoo ", "ganzoo li", "ganzoo list --kind ", "ganzoo train --", "ganzoo train ", "ganzoo train dcgan@"),
+    *(
+        "ganzoo train dcgan --preset ",
+        "ganzoo train dcgan --loss ",
+        "ganzoo train dcgan --penalty ",
+        "ganzoo train dcgan --data ",
+    ),
+    *("ganzoo sample ", "ganzoo evaluate x --extractor ", "ganzoo push ", "ganzoo compare "),
+]
+
+
+@pytest.mark.parametrize("words", TYPED)
 def test_completion_imports_nothing_heavy(imported, words):
     words_before = len(words.split(" ")) - 1
     assert not imported(_GANZOO_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words_before)) & HEAVY

@@ -47,7 +47,7 @@ def test_a_hash_is_of_names_and_values():
 
 def test_without_a_network_inception_says_what_to_do(offline):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
-    with pytest.raises(DataError, match="is the network there"):
+    with pytest.raises(DataError, match=r"cannot be reached.*--extractor cifar10-cnn"):
         find_extractor(plugins.load().registry, "inception")
 
 
