@@ -28,7 +28,7 @@ Y = np.arange(96) % 3
 RENAMED = {"penalties": "penalty", "trackers": "log", "folder": "out"}
 """What the command's function calls by another name than the option that is typed."""
 
-ONLY_TYPED = {"dry_run"}
+ONLY_TYPED = {"dry_run", "as_json"}
 """It trains nothing."""
 
 ONLY_CALLED = {"budget_seconds", "scoring", "watcher"}

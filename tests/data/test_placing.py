@@ -10,7 +10,7 @@ from ganzoo.data.memory import fits_on_device, free_on
 from ganzoo.data.placing import place
 from ganzoo.data.store import Store
 from ganzoo.training import prepare
-from ganzoo.training.monitor import Silent
+from ganzoo.training.watcher import Watcher
 
 GIB = 2**30
 OTHER = torch.device("meta")
@@ -65,7 +65,7 @@ def test_data_that_is_there_already_needs_no_room(store):
     assert torch.equal(placed.batch(torch.arange(4))[0], store.batch(torch.arange(4))[0])
 
 
-class Listening(Silent):
+class Listening(Watcher):
     def __init__(self):
         self.heard = []
 

@@ -3,8 +3,8 @@
 import pytest
 
 import ganzoo
-from ganzoo.training.monitor import Silent
 from ganzoo.training.scoring import Scoring
+from ganzoo.training.watcher import Watcher
 
 TINY = {"generator.hidden": [8], "discriminator.hidden": [8], "batch_size": 16}
 
@@ -24,7 +24,7 @@ class Brightness:
         return {"fd": float(generator.sample(range(8)).mean().abs())}
 
 
-class Listening(Silent):
+class Listening(Watcher):
     def __init__(self):
         self.heard = []
 

@@ -7,8 +7,8 @@ import torch
 
 import ganzoo
 from ganzoo.training.divergence import DivergedError
-from ganzoo.training.monitor import Silent
 from ganzoo.training.trackers import Trackers
+from ganzoo.training.watcher import Watcher
 
 pytest.importorskip("tensorboard", reason="needs the package tensorboard")
 
@@ -47,7 +47,7 @@ def test_a_run_that_diverged_has_all_its_sheets_in_tensorboard(tmp_path):
     assert sheets == drawn(tmp_path / "run")
 
 
-class Fails(Silent):
+class Fails(Watcher):
     """Raises once training goes on, as a second Ctrl-C does."""
 
     def __init__(self, error):
