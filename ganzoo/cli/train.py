@@ -41,7 +41,28 @@ Examples:
   ganzoo train dcgan --loss hinge --penalty r1=0.1 -o batch_size=128 --dry-run
   ganzoo train dcgan --json | jq -r .model
 
-Exit code 3: it is done, but what it made is no good, and the last line says why: "collapsed after 16,000 images: all
+What a line of progress says, such as "40%  8,448 images  871/s  left 15s  loss_d 0.66  real 0.77  fake 0.57  apart 0.61 ...":
+  images, /s, left   pictures shown to the discriminator so far, pictures per second, and the time that is left
+  real, fake         the discriminator's mean output (logit) for real and for generated pictures; higher means that they look
+                     more real to it. Good: their distance stays about the same. Bad: it grows without end
+  apart              how often a real picture gets a higher logit than a generated one. At 0.5 the discriminator cannot tell
+                     them apart, at 1 it always can. Good: between the two. Bad: it stays at 1 and the samples do not improve
+  loss_d, loss_g     the losses of the discriminator and the generator, without penalties. The two networks work against each
+                     other, so these losses need not fall: steady is good, growing without end is bad. Their size depends on
+                     --loss. With wasserstein, loss_d is below 0, and nearer to 0 as samples become better
+  r1, r2, slope, finite-difference, gradient-penalty
+                     the penalty in use, before it is multiplied by its weight: how steep the discriminator is
+                     (gradient-penalty: how far its steepness is from 1). Good: it settles. Bad: it grows without end
+The samples in the run's folder say more than these numbers. Every few thousand images, metrics.jsonl also gets a comparison of
+64 samples with real ones, in which real ones have the value in brackets:
+  spread (1)   how different samples are from each other; below 0.2 they are nearly all alike
+  kinds (1)    how many kinds of samples there are; below 0.35 most kinds are missing
+  off (0)      how far the mean sample is from the mean of the data, in standard deviations; above 1.1 is far off
+  rough (1)    how much neighbouring pixels differ; above 3 pictures are noise
+  gap, told    the last step's real - fake, scaled to the data, and its apart; a gap above 300 means that the logits run away
+A run says by itself when these numbers have been bad for some time.
+
+Exit code 3: training is done, but what it made is no good, and the last line says why: "collapsed after 16,000 images: all
 samples are alike". Every few thousand images its samples are looked at beside real ones; metrics.jsonl has the numbers.
 
 Ctrl-C finishes the step and saves everything; the exit code is then 130. The same command goes on with a run that
