@@ -18,6 +18,9 @@ Json: TypeAlias = Any
 NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 REQUIRED_PRESETS = ("default", "paper")
 
+EARLY = ("images", "batch_size")
+"""Options that a run needs before it knows of which size its pictures are."""
+
 _LENIENT: ContextVar[bool] = ContextVar("lenient", default=False)
 
 
@@ -77,7 +80,8 @@ class Preset(_Described):
         source: Where the numbers come from (paper, section, file), for presets that follow something published.
         from_pixels: What is different for pictures of at least so many pixels a side: ``{96: {"loss": "wasserstein", …}}``.
             Of several numbers, the largest that a picture reaches counts. What the user says comes before; whoever chooses
-            one of the parts that are named there (its loss, say), chooses against all of it.
+            one of the parts that are named there (its loss, say), chooses against all of it. It cannot hold ``images`` or
+            ``batch_size``, which are settled before pictures are read.
     """
 
     summary: str
@@ -95,6 +99,9 @@ class Preset(_Described):
         if min(sides, default=1) < 1 or not all(isinstance(options, Mapping) for options in given.values()):
             raise TypeError(f"Preset.from_pixels must map numbers of pixels to options, got {self.from_pixels!r}")
         larger = dict(zip(sides, given.values(), strict=True))
+        for side, options in larger.items():
+            if early := [key for key in EARLY if key in options]:
+                raise ValueError(f"Preset.from_pixels[{side}] has {early[0]!r}, which is settled before pictures are read")
         frozen = {side: freeze(larger[side], f"from_pixels[{side}]") for side in sorted(larger)}
         object.__setattr__(self, "from_pixels", MappingProxyType(frozen))
 

@@ -148,3 +148,9 @@ def test_a_preset_is_another_from_so_many_pixels_on():
     for wrong in ({0: {}}, {"many": {}}, {96: "hinge"}, [96], 96):
         with pytest.raises(TypeError, match="from_pixels must map"):
             Preset(summary="a preset", from_pixels=wrong)
+
+
+@pytest.mark.parametrize("key", ["images", "batch_size"])
+def test_a_preset_cannot_have_for_large_pictures_what_is_settled_before_they_are_read(key):
+    with pytest.raises(ValueError, match=rf"from_pixels\[96\] has '{key}', which is settled before"):
+        Preset(summary="a preset", from_pixels={96: {key: 8}})

@@ -14,7 +14,6 @@ from ganzoo.training.progress import duration
 from ganzoo.variant import Json
 
 FILES, NEXT = "files", "next"
-TRAIN = ["ganzoo", "train"]
 CLASSES = 10
 """So many classes are named, unless it is JSON that is asked for."""
 LONGEST = 60
@@ -79,23 +78,23 @@ def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[st
     if told["model"] and told["drawn"]:
         known = isinstance(told["data"], str) and (told["run"] or registry.find("dataset", told["data"]))
         following["evaluate"] = f"ganzoo evaluate {quoted}" + ("" if known else " --data DATA")
-    if told["run"] and (words := _go_on(told)):
+    if told["run"] and (words := _go_on(told, registry)):
         following["resume"] = shlex.join(words)
     return following
 
 
-def _go_on(told: Mapping[str, Json]) -> list[str]:
+def _go_on(told: Mapping[str, Json], registry: Registry) -> list[str]:
     """The command that goes on with a run; with twice the budget, if that is spent. Empty if it would do no good."""
-    try:
-        words = shlex.split(told["command"]) if isinstance(told["command"], str) else []
-    except ValueError:
-        words = []
-    if words[:2] != TRAIN:
-        # A call in Python, with data that only its process has, is for nobody to type.
-        return []
-    words += ["--out", told["run"]]
+    from ganzoo.training.folder import read_run
+    from ganzoo.training.recorded import command_again
+
     if told["state"] == "going on" or str(told["alarm"] or "").startswith("diverged"):
         return []
+    # A call in Python, with data that only its process has, is for nobody to type.
+    words = command_again(read_run(Path(told["run"])) or {}, told["command"], registry)
+    if not words:
+        return []
+    words += ["--out", told["run"]]
     if told["state"] != "done":
         return words
     spent = [

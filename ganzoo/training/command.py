@@ -61,16 +61,7 @@ def _words(config: RunConfig, scoring: Scoring | None, shared: bool, log: Sequen
         words["resolution"] = config.resolution
     if config.budget.seconds is not None:
         words["budget"] = f"{config.budget.seconds:g}s"
-    plain = resolve(
-        registry,
-        config.entry.qualified,
-        preset=config.preset,
-        data=config.data,
-        resolution=config.resolution,
-        budget_seconds=config.budget.seconds,
-        budget_images=config.budget.images,
-        sample_shape=config.sample_shape,
-    )
+    plain, changes = _simplest(config, registry, FREE if shared else {f"loop.{key}" for key in SAID})
     if config.budget.images not in (None, plain.loop.images):
         words["images"] = config.budget.images
     if config.seed != plain.seed:
@@ -86,9 +77,42 @@ def _words(config: RunConfig, scoring: Scoring | None, shared: bool, log: Sequen
         words |= {"until": f"{scoring.by}={scoring.until:g}"} if scoring.until is not None else {}
     words |= {"compile": True} if config.compile and not shared else {}
     words |= {"log": list(log)} if log else {}
-    without = FREE if shared else {f"loop.{key}" for key in SAID}
-    words["options"] = {key: thaw(value) for key, value in _changes(plain, config, registry, without)}
+    words["options"] = {key: thaw(value) for key, value in changes.items()}
     return words
+
+
+def _simplest(config: RunConfig, registry: Registry, without: Collection[str]) -> tuple[RunConfig, dict[str, Json]]:
+    """The preset as a run's samples have it, and the options with which it is that run.
+
+    Options that choose a part against the preset for large pictures choose against all of it: then it is the preset as it is
+    for other pictures that they are laid over, and one such option has to be among them.
+    """
+    chosen = config.variant.presets[config.preset]
+
+    def preset(sample_shape: tuple[int, ...] | None) -> RunConfig:
+        return resolve(
+            registry,
+            config.entry.qualified,
+            preset=config.preset,
+            data=config.data,
+            resolution=config.resolution,
+            budget_seconds=config.budget.seconds,
+            budget_images=config.budget.images,
+            sample_shape=sample_shape,
+        )
+
+    plain = preset(config.sample_shape)
+    changes = dict(_changes(plain, config, registry, without))
+    if plain.step is None:
+        return plain, changes
+    against = [key for key in chosen.from_pixels[plain.step] if key in {*config.parts, "penalties"}]
+    if not changes.keys() & set(against):
+        return plain, changes
+    plain = preset(None)
+    changes = dict(_changes(plain, config, registry, without))
+    if not changes.keys() & set(against):
+        changes = dict(_changes(plain, config, registry, without, also=against[0]))
+    return plain, changes
 
 
 def _typed(words: Mapping[str, Json]) -> Iterator[str]:
@@ -105,20 +129,23 @@ def _typed(words: Mapping[str, Json]) -> Iterator[str]:
                 yield from (f"--{flag}", str(one))
 
 
-def _changes(plain: RunConfig, config: RunConfig, registry: Registry, without: Collection[str]) -> Iterator[tuple[str, Json]]:
-    """The options, as ``-o`` takes them, that ``config`` has and ``plain`` has not."""
+def _changes(
+    plain: RunConfig, config: RunConfig, registry: Registry, without: Collection[str], also: str = ""
+) -> Iterator[tuple[str, Json]]:
+    """The options, as ``-o`` takes them, that ``config`` has and ``plain`` has not; and the part ``also``, if both have it."""
     for key, value in config.loop.model_dump().items():
         if f"loop.{key}" not in without and value != plain.loop.model_dump()[key]:
             yield key, value
     parts, others = config.parts, plain.parts
-    if {name: _is(part) for name, part in config.penalties.items()} == {n: _is(part) for n, part in plain.penalties.items()}:
+    alike = all(_is(part) == _is(plain.penalties.get(name)) for name, part in config.penalties.items())
+    if alike and len(config.penalties) == len(plain.penalties) and also != "penalties":
         parts, others = (
             {**c.parts, **{f"penalties.{name}": part for name, part in c.penalties.items()}} for c in (config, plain)
         )
     else:
         yield "penalties", {_named(part, registry): part.to_json()["arguments"] for part in config.penalties.values()}
     for label, part in parts.items():
-        same = _is(part) == _is(others[label])
+        same = _is(part) == _is(others[label]) and label != also
         if not same:
             yield label, _named(part, registry)
         for key, value in part.arguments.items():
@@ -126,8 +153,8 @@ def _changes(plain: RunConfig, config: RunConfig, registry: Registry, without: C
                 yield key if label == "trainer" else f"{label}.{key}", value
 
 
-def _is(part: Part) -> tuple[str, str | None]:
-    return part.name, part.distribution
+def _is(part: Part | None) -> tuple[str, str | None] | None:
+    return (part.name, part.distribution) if part else None
 
 
 def _named(part: Part, registry: Registry) -> str:

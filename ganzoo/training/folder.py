@@ -138,7 +138,7 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
             elif folder.previous and (differing := differences(folder.previous, config)):
                 raise OtherRunError(
                     f"{str(out)!r} holds a run that differs in {_in_words(differing)}",
-                    hint="say the same again to go on with it, or name another folder (--out DIR), or replace it (--fresh)",
+                    hint="name another folder (--out DIR), or replace it (--fresh)",
                 )
         else:
             folder = _first_fitting(name, config, fresh, locks)

@@ -23,7 +23,7 @@ from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Clock, Journal
 from ganzoo.training.command import command_of
 from ganzoo.training.divergence import DivergedError, not_finite, way_on
-from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, RunFolder, run_folder
+from ganzoo.training.folder import CHECKPOINTS, CONFIG, CURVE, JOURNAL, METRICS, OtherRunError, RunFolder, run_folder
 from ganzoo.training.graphs import choose_step
 from ganzoo.training.health import REALS, Health
 from ganzoo.training.loop import Step, blaming, run_loop, stop_signals
@@ -31,6 +31,7 @@ from ganzoo.training.model import SHOWN, Preview, describe_model, left_unsaid, w
 from ganzoo.training.monitor import Monitor, cut_records
 from ganzoo.training.precision import PRECISIONS
 from ganzoo.training.prepare import Prepared, settle_precision, wanted_precision
+from ganzoo.training.recorded import command_there
 from ganzoo.training.rehearsal import try_keeping, try_steps
 from ganzoo.training.resume import find_past
 from ganzoo.training.scoring import ScoreBook
@@ -91,7 +92,12 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
             held.enter_context(torch.cuda.device(processes.device))
         folder = None
         if processes.is_main:
-            folder = held.enter_context(run_folder(prepared.folder, name, prepared.describe(), fresh=fresh))
+            try:
+                folder = held.enter_context(run_folder(prepared.folder, name, prepared.describe(), fresh=fresh))
+            except OtherRunError as error:
+                if prepared.folder and (words := command_there(prepared.folder)):
+                    error.hint = f"go on with that run: {words}; or {error.hint}"
+                raise
         try:
             run = _train_in(folder, prepared, watcher, stop)
             processes.meet()

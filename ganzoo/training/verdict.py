@@ -57,7 +57,7 @@ class Limits:
     rough: float = 3.0
     fallen: float = 0.35
     growth: float = 0.5
-    recent: float = 0.8
+    recent: float = 0.65
 
 
 LIMITS = Limits()

@@ -51,12 +51,20 @@ def test_the_command_for_this_machine_says_what_computes_nothing_too():
     assert "checkpoints" not in command_of(config)
 
 
-LARGE = [
+LOSSES = ["relativistic", "wasserstein", "hinge", None]
+PENALTIES = [
     {},
-    {"options": {"loss": "relativistic"}},
-    {"options": {"penalties": {"slope": {"weight": 1e-3}}}},
-    {"options": {"penalties.gradient-penalty.weight": 5.0, "lr": 1e-3}},
+    {"slope": {"weight": 1e-3}},
+    {"slope": {"weight": 2e-4, "share": 0.125}},
+    {"gradient-penalty": {"weight": 10.0, "share": 0.25}},
+    None,
 ]
+LARGE = [
+    {"options": {key: value for key, value in (("loss", loss), ("penalties", penalties)) if value is not None}}
+    for loss in LOSSES
+    for penalties in PENALTIES
+]
+LARGE += [{"options": {"penalties.gradient-penalty.weight": 5.0, "lr": 1e-3}}]
 
 
 @pytest.mark.parametrize("asked", LARGE, ids=str)

@@ -16,7 +16,7 @@ from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.training.health import Health
 from ganzoo.training.likeness import Likeness, count_kinds, sort_into_kinds
 from ganzoo.training.records import read_looks
-from ganzoo.training.verdict import LIMITS, Alarm, Look, Verdict, faults, judge
+from ganzoo.training.verdict import FEW, LIMITS, Alarm, Look, Verdict, faults, judge
 from ganzoo.training.watcher import Watcher
 
 CONSTANT = """
@@ -248,6 +248,30 @@ def test_what_was_better_is_said_at_once_and_what_grows_is_waited_for():
     assert judge(looks(0.3, 0.25, 0.08, 0.07, 0.06), per_step=25).alarm
     assert not judge(looks(0.1, 0.09, 0.08, 0.07, 0.06), per_step=25).alarm
     assert not judge(looks(*[0.001 * 1.25**i for i in range(30)])).alarm
+
+
+def test_chance_from_look_to_look_is_no_way_up():
+    # Of a run that is shown one class of ten, for 3,750 steps.
+    kinds = {
+        48_000: 0.1646,
+        53_024: 0.1646,
+        58_336: 0.1588,
+        60_000: 0.1658,
+        66_016: 0.1526,
+        72_000: 0.1594,
+        78_016: 0.1658,
+        84_000: 0.1864,
+        90_016: 0.1757,
+        96_000: 0.2049,
+        102_016: 0.206,
+        108_000: 0.1989,
+        114_016: 0.2154,
+        120_000: 0.1989,
+    }
+    seen = [Look(images, 0.4, kinds=kind, off=0.66) for images, kind in kinds.items()]
+    alarm = judge(seen, per_step=32).alarm
+    assert alarm is not None
+    assert alarm.what == (FEW,)
 
 
 def test_a_run_recovers_when_what_was_wrong_is_so_no_more():
