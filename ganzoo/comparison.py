@@ -17,7 +17,7 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import SAMPLES, evaluate, rehearse
 from ganzoo.evaluation.features import Progress
 from ganzoo.evaluation.protocol import require_same
-from ganzoo.files import replace_file
+from ganzoo.files import parse_json, replace_file
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
 from ganzoo.request import NEVER, train
@@ -193,13 +193,13 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def read_results(out: Path) -> list[Result]:
     """What an earlier comparison in this folder has found; a line that is no result is passed over."""
     try:
-        lines = (out / RESULTS).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (out / RESULTS).read_bytes().splitlines()
     except OSError:
         return []
     found = []
     for line in lines:
         try:
-            found.append(Result(**json.loads(line)))
+            found.append(Result(**parse_json(line)))
         except (ValueError, TypeError):
             continue
     return found

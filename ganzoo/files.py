@@ -13,6 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+MAX_NESTED = 128
+"""How deep lists and objects in JSON may lie in one another. No option is nested so deep, and no function that walks through
+the values runs out of stack."""
+
+_STRING_OR_BRACKET = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"?|[\[\]{}]')
+
 
 def user_path(path: str | Path) -> Path:
     """A path as a user gives it: ``~`` at its beginning is the home folder, where there is one, and ``~name`` another's."""
@@ -90,6 +96,25 @@ def write_json(path: Path, value: Any) -> None:
     with replace_file(path) as beside:
         # A name that is no text (a file's, say) becomes an escape, as JSON has it.
         beside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def parse_json(raw: bytes, *, nested: int = MAX_NESTED, **hooks: Any) -> Any:
+    """The value of JSON that anybody may have written: a file, or a line of one.
+
+    Args:
+        raw: In UTF-8.
+        nested: How deep lists and objects may lie in one another.
+        hooks: Of :func:`json.loads`.
+
+    Raises:
+        ValueError: It is no JSON, or nested deeper.
+    """
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(raw) if raw.count(b"[") + raw.count(b"{") > nested else ():
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > nested:
+            raise ValueError(f"it is nested more than {nested} deep")
+    return json.loads(raw.decode("utf-8"), **hooks)
 
 
 def sha256(path: Path) -> str:

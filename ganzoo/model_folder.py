@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
 from ganzoo.errors import ModelError, UsageError
-from ganzoo.files import user_path, write_json
+from ganzoo.files import parse_json, user_path, write_json
 from ganzoo.packages import NEWER
 from ganzoo.variant import NAME, Json, leaves
 
@@ -184,14 +184,12 @@ def read_json(path: Path) -> Json:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     if len(raw) > MAX_JSON_BYTES:
         raise ModelError(f"{path} is larger than {MAX_JSON_BYTES} bytes, which nothing in a model folder but weights is")
-    if max(raw.count(b"["), raw.count(b"{")) > MAX_NESTED and _depth(raw) > MAX_NESTED:
-        raise ModelError(f"{path} is nested more than {MAX_NESTED} deep")
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_number, parse_float=_finite)
+        value = parse_json(raw, nested=MAX_NESTED, parse_constant=_refuse_number, parse_float=_finite)
         # Half of a surrogate pair, which JSON can escape, is no letter that could be written again.
         json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON: {error}") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON as a model folder has it: {error}") from error
     return value
 
 
@@ -202,18 +200,6 @@ def _refuse_number(text: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _refuse_number(text)
-
-
-def _depth(raw: bytes) -> int:
-    """How deep brackets are nested, those in strings counted too."""
-    depth = deepest = 0
-    for byte in raw:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
 
 
 def as_text(value: Json) -> Json:

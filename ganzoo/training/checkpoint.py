@@ -7,7 +7,6 @@ and the SHA-256 of every other file.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ganzoo.errors import TrainingError
-from ganzoo.files import replace_folder, sha256, write_json
+from ganzoo.files import parse_json, replace_folder, sha256, write_json
 from ganzoo.training.records import numbered
 from ganzoo.training.state import Snapshot
 
@@ -154,7 +153,7 @@ def read_checkpoint(path: Path) -> Snapshot:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_bytes().decode("utf-8"))
+    return parse_json(path.read_bytes())
 
 
 def _by_judge(paths: Sequence[Path]) -> dict[tuple[str, str], dict[Path, float]]:

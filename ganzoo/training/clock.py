@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganzoo.files import parse_json
 from ganzoo.training.config import MOST_THREADS, Budget
 from ganzoo.training.processes import Processes
 from ganzoo.training.thread_chooser import ThreadChooser
@@ -93,10 +94,10 @@ class Journal:
 def _read_decision(line: bytes) -> Decision | None:
     """None for a line that is none, or not whole."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         step, seconds = int(row["step"]), float(row["seconds"])
         threads = int(row["threads"]) if "threads" in row else None
-    except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+    except (ValueError, KeyError, TypeError, ArithmeticError):
         return None
     sound = math.isfinite(seconds) and step >= 0 and (threads is None or 1 <= threads <= MOST_THREADS)
     return Decision(step, seconds, threads) if sound and line.endswith(b"\n") else None

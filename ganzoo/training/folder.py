@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import TrainingError, UsageError
-from ganzoo.files import is_leftover, unwritable
+from ganzoo.files import is_leftover, parse_json, unwritable
 from ganzoo.model_folder import as_text
 from ganzoo.variant import Json
 
@@ -241,8 +240,8 @@ def _is_leftover(path: Path) -> bool:
 def read_run(folder: Path) -> dict[str, Json] | None:
     """The configuration of the run in a folder, None if it holds no run."""
     try:
-        config = json.loads((folder / CONFIG).read_bytes().decode("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        config = parse_json((folder / CONFIG).read_bytes())
+    except (OSError, ValueError):
         return None
     # A model folder has a config.json too, of another form.
     is_run = isinstance(config, dict) and {"variant", "loop", "trainer"} <= config.keys()

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.files import replace_file
+from ganzoo.files import parse_json, replace_file
 from ganzoo.sampling import grid, save_image, write_preview
 from ganzoo.training.divergence import DivergedError
 from ganzoo.training.folder import METRICS, SCORES, SHEET
@@ -186,6 +186,6 @@ def cut_records(folder: Path, images: int) -> None:
 def _images(line: bytes) -> float:
     """Of a row of metrics; infinite for one that was cut short."""
     try:
-        return float(json.loads(line)["images"])
-    except (ValueError, KeyError, TypeError):
+        return float(parse_json(line)["images"])
+    except (ValueError, KeyError, TypeError, OverflowError):
         return math.inf

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -11,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ganzoo.files import parse_json
 from ganzoo.training.folder import CHECKPOINTS, METRICS, SCORES
 from ganzoo.training.verdict import Look, Verdict, judge
 from ganzoo.variant import Json
@@ -31,7 +31,7 @@ def read_looks(folder: Path, images: float = math.inf) -> list[Look]:
     looks = []
     for line in lines:
         try:
-            row = json.loads(line) if b'"spread"' in line else {}
+            row = parse_json(line) if b'"spread"' in line else {}
             if "spread" in row and row["images"] <= images and not row.get("unscheduled"):
                 found: dict[str, Any] = {name: row.get(name) for name in LOOK}
                 looks.append(Look(**found))
@@ -64,7 +64,7 @@ def read_scores(folder: Path, images: float = math.inf) -> list[dict[str, float]
     rows: list[dict[str, Any]] = []
     for line in lines:
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             if row["images"] > images:
                 break
         except (ValueError, KeyError, TypeError):
@@ -96,7 +96,7 @@ def _last_row(folder: Path) -> dict[str, Json]:
         return {}
     for line in reversed(lines):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             if 0 <= int(row["images"]) < 1 << 62 and 0 <= float(row["seconds"]) < math.inf:
                 return dict(row)
         except (ValueError, KeyError, TypeError, OverflowError):
