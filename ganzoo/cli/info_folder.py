@@ -165,8 +165,8 @@ def _scored(scored: Mapping[str, Json]) -> str:
 
 
 def _classes(count: Json, names: Sequence[Any]) -> str:
-    if not count:
-        return "none"
+    if not isinstance(count, int) or count <= 0:
+        return "none" if not count else "?"
     shown = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in map(str, names[:CLASSES])]
     more = [f"and {len(names) - CLASSES:,} more"] if len(names) > CLASSES else []
     return f"{count:,} in the data" + (f": {', '.join([*shown, *more])}" if names else ", which have no names")

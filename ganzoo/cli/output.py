@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -21,6 +22,14 @@ from ganzoo.variant import Json, thaw
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """The ``--json`` flag, the same for every command that has it."""
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Output:
@@ -63,8 +72,8 @@ class Output:
         self._write("\n\n".join(blocks))
 
     def json(self, value: Json) -> None:
-        """The whole result as JSON."""
-        self._write(json.dumps(thaw(value), indent=2))
+        """The whole result as JSON; numbers that are not finite, which JSON has not, as null."""
+        self._write(json.dumps(_finite(thaw(value)), indent=2, allow_nan=False))
 
     def say(self, text: str) -> None:
         """One line of talk."""

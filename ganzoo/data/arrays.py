@@ -144,9 +144,12 @@ class Labels:
 
     def __init__(self, name: str, values: Array, asked: bool = False, names: Array | None = None) -> None:
         self.name, self.values, self.asked = name, values, asked
-        fit = names is not None and names.dtype.kind == "U" and names.ndim == 1 and values.dtype.kind in "bui"
-        enough = fit and values.size > 0 and int(values.max()) < len(names) <= MAX_CLASSES  # type: ignore[arg-type]
-        self.names = tuple(names.tolist()) if enough and names is not None else ()
+        self.names: tuple[str, ...] = ()
+        if names is not None and names.dtype.kind == "U" and names.ndim == 1 and values.size and len(names) <= MAX_CLASSES:
+            one_hot = values.ndim == 2 and values.shape[1] > 1
+            numbers = values.dtype.kind in "bui" and int(values.max()) < len(names)
+            if values.shape[1] == len(names) if one_hot else numbers:
+                self.names = tuple(names.tolist())
 
 
 @contextmanager

@@ -127,30 +127,51 @@ def _form(values: Samples) -> dict[str, Json]:
 
 
 def _samples(values: Samples) -> NDArray[Any]:
-    found = _array(values)
+    found = _array("data", values)
     if found.dtype.kind not in "buif":
-        raise UsageError(f"data is an array of {found.dtype}, expected numbers", hint="x.astype('float32') may make it that")
+        texts = found.dtype.kind in "OSU"
+        hint = "x.astype('float32') may make it that" if texts else "give real numbers, such as x.real"
+        raise UsageError(f"data is an array of {found.dtype}, expected numbers", hint=hint)
     if not found.size:
         raise DataError(f"data is an array of shape {found.shape}, which holds nothing")
     return found
 
 
 def _labels(values: Any) -> NDArray[Any]:
-    found = _array(values)
+    found = _array("the labels", values)
     # As pandas has texts.
-    texts = found.dtype.kind == "O" and all(isinstance(value, str) for value in found.flat)
-    return found.astype(str) if texts else found
+    if found.dtype.kind == "O" and all(isinstance(value, str) for value in found.flat):
+        return found.astype(str)
+    if found.dtype.kind not in "buifSU":
+        raise UsageError(
+            f"the labels are an array of {found.dtype}, expected whole numbers or texts",
+            hint="numpy.asarray(labels, dtype=int) may make them that",
+        )
+    return found
 
 
-def _array(values: Any) -> NDArray[Any]:
+def _array(what: str, values: Any) -> NDArray[Any]:
     """What is given, not copied if it can be helped."""
+    are = "are" if what.endswith("s") else "is"
     if isinstance(values, Tensor):
+        if values.is_nested:
+            raise UsageError(f"{what} {are} a nested tensor, whose parts differ in shape", hint="make all parts of one shape")
         if values.layout is not torch.strided or values.is_quantized or values.is_meta:
-            raise UsageError("data is a sparse, quantized or meta tensor, expected a dense one", hint="data.to_dense()")
-        values = values.detach().cpu()
+            hint = "to_dense() makes one of a sparse tensor, dequantize() of a quantized one"
+            raise UsageError(f"{what} {are} a sparse, quantized or meta tensor, expected a dense one", hint=hint)
         # numpy has none of the short floating-point types but one.
         short = values.is_floating_point() and values.dtype not in (torch.float16, torch.float32, torch.float64)
-        return np.asarray((values.float() if short else values).resolve_conj().resolve_neg().numpy())
+        try:
+            values = values.detach().cpu()
+            return np.asarray((values.float() if short else values).resolve_conj().resolve_neg().numpy())
+        except (NotImplementedError, RuntimeError, TypeError) as error:
+            kind = str(values.dtype).removeprefix("torch.")
+            raise UsageError(
+                f"{what} {are} a tensor of {kind} that cannot be read", hint="x.float() may make it numbers"
+            ) from error
     if isinstance(values, np.ma.MaskedArray):
-        raise UsageError("data is a masked array, and a sample has no holes", hint="data.filled(0) fills them")
-    return np.asarray(values)
+        raise UsageError(f"{what} {are} a masked array, of which every value is needed", hint="filled(0) of it has them all")
+    try:
+        return np.asarray(values)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UsageError(f"{what} cannot be made an array: {error}", hint="all parts must be of one length") from error

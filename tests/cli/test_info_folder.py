@@ -161,7 +161,21 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYS = ("preset", "data", "dataset", "images", "seconds", "budget", "command", "hardware", "start", "alarm", "scored")
-INNER = ("seconds", "images", "says", "from", "by", "score", "judge", "count", "name", "sha256", "sample_shape", "class_names")
+INNER = (
+    "seconds",
+    "images",
+    "says",
+    "from",
+    "by",
+    "score",
+    "judge",
+    "count",
+    "name",
+    "sha256",
+    "sample_shape",
+    "class_names",
+    "num_classes",
+)
 
 
 @settings(max_examples=60, deadline=None)

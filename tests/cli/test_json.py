@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import ganzoo
+from ganzoo.cli.output import out
 
 TINY = ("-o", "generator.hidden=8", "-o", "discriminator.hidden=8", "-o", "batch_size=16")
 RUN = ("train", "mlp", *TINY, "--out", "run", "--json")
@@ -141,3 +142,10 @@ def test_what_fails_is_a_line_on_stderr_and_an_exit_code(run_ganzoo, words, code
     assert (result.returncode, result.stdout) == (code, "")
     (line,) = result.stderr.splitlines()
     assert line.startswith("ganzoo: ")
+
+
+def test_numbers_that_json_has_not_are_null(capsys):
+    out.json({"scores": [{"fd": float("nan"), "kid": 0.5}, (float("inf"), -float("inf"))]})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "scores": [{"fd": None, "kid": 0.5}, [None, None]]
+    }

@@ -38,3 +38,14 @@ def test_names_that_are_not_those_of_the_labels_are_left_out_with_a_word(tmp_pat
     store = open_npz(tmp_path / "a.npz")
     assert (store.class_names, store.num_classes) == ((), 2)
     assert "class_names" in store.understood()
+
+
+def test_names_of_one_hot_labels_are_one_for_each_column(tmp_path):
+    names = np.array(["cat", "dog", "never seen"])
+    for form in (np.uint8, np.float32):
+        one_hot = np.eye(3, dtype=form)[[0, 1, 1, 0]]
+        np.savez(tmp_path / "a.npz", images=PICTURES, labels=one_hot, class_names=names)
+        store = open_npz(tmp_path / "a.npz")
+        assert (store.class_names, store.num_classes) == (tuple(names), 3)
+        np.savez(tmp_path / "a.npz", images=PICTURES, labels=one_hot, class_names=names[:2])
+        assert open_npz(tmp_path / "a.npz").class_names == ()

@@ -155,9 +155,35 @@ def test_labels_that_were_given_and_are_none_are_refused(labels):
 
 
 @pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ([[0, 1], [1]], "the labels cannot be made an array"),
+        ([torch.zeros(2), torch.zeros(3)], "the labels cannot be made an array"),
+        (torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]), "the labels are a nested tensor"),
+        (np.ma.masked_equal([0, 1] * 3, 1), "the labels are a masked array"),
+        (torch.zeros(6, device="meta"), "the labels are a sparse, quantized or meta tensor"),
+        ([None] * 6, "the labels are an array of object"),
+        ([1j] * 6, "the labels are an array of complex128"),
+    ],
+)
+def test_labels_that_cannot_be_read_are_refused_as_labels(labels, says):
+    with pytest.raises(UsageError, match=says):
+        opened((PICTURES, labels))
+
+
+def test_tensors_of_types_that_nothing_can_read_are_refused():
+    whole = torch.zeros(4, 4, dtype=torch.uint8)
+    for name in ("float4_e2m1fn_x2", "uint4", "int2", "bits8"):
+        if hasattr(torch, name):
+            with pytest.raises(UsageError, match=f"data is a tensor of {name} that cannot be read"):
+                opened(whole.view(getattr(torch, name)))
+
+
+@pytest.mark.parametrize(
     ("data", "says"),
     [
         (np.ma.masked_equal(PICTURES, 0), "filled"),
+        (torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]), "nested tensor"),
         (np.array([[{}], [{}]], object), "expected numbers"),
         (np.zeros((2, 2), complex), "expected numbers"),
         (torch.zeros(2, 2).to_sparse(), "to_dense"),
