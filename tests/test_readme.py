@@ -18,8 +18,9 @@ def section(title):
 
 
 def test_each_command_uses_only_runs_that_one_before_it_makes():
-    blocks = re.findall(r"```console\n(.*?)```", section("Use"), re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines()]
+    commands = [
+        line for block in re.findall(r"```console\n(.*?)```", section("Use"), re.DOTALL) for line in block.splitlines()
+    ]
     made, used = set(), set()
     for command in commands:
         what, _, comment = command.partition("  #")
