@@ -21,7 +21,9 @@ def class_number(name: str, names: Sequence[str]) -> int:
     except ValueError:
         pass
     if not names:
-        raise UsageError(f"there is no class {_short(name)!r}: this model's classes have no names", hint="say its number")
+        raise UsageError(
+            f"there is no class {_short(name)!r}: this model's classes have no names", hint="name it by its number"
+        )
     near = " or ".join(repr(_short(known)) for known in nearest(name, names[:SEARCHED]))
     first = ", ".join(repr(_short(known)) for known in names[:FEW]) + (", …" if len(names) > FEW else "")
     meant = f"did you mean {near}? " if near else ""

@@ -118,7 +118,7 @@ class Part:
             shown = ", ".join(f"{k}={v}" for k, v in self.arguments.items())
             raise UsageError(
                 f"{label} {self.name!r} cannot be built with {shown or 'no options'}: {describe(error)}",
-                hint="GANZOO_DEBUG=1 shows the whole way there",
+                hint="GANZOO_DEBUG=1 shows the whole traceback",
             ) from error
         if not isinstance(built, wanted_type := TYPES[self.kind]):
             raise UsageError(f"{label} {self.name!r} is a {type(built).__name__}, not a {wanted_type.__name__}")

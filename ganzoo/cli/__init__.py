@@ -84,7 +84,7 @@ Results go to stdout, everything else to stderr. Exit codes:
   0    done
   1    it failed: data, model folder, plugin, training
   2    the request itself was wrong
-  3    training is done, but what it made is no good
+  3    training has ended, but the model is not usable
   130  interrupted
 GANZOO_DEBUG=1 shows the traceback of a failure.
 

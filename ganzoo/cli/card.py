@@ -23,7 +23,7 @@ It is written from config.json and metrics.json alone, so that what it says is w
 @click.command(epilog=EPILOG)
 @click.argument("folder", type=UserPath(), shell_complete=complete.runs("model"))
 @click.option("--name", metavar="NAME", help="What ganzoo.load is given: user/repo. Default: the folder itself.")
-@click.option("--license", "license_name", metavar="NAME", help="Of the weights, as the Hub names it; kept in config.json.")
+@click.option("--license", "license_name", metavar="NAME", help="The licence of the weights, by the Hub's name for it.")
 @json_option
 def card(folder: Path, name: str | None, license_name: str | None, as_json: bool) -> None:
     """Write the model card of the model in FOLDER, or in the folder of a run."""

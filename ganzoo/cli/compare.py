@@ -21,9 +21,9 @@ Examples:
 
 \b
 Every run is a run as of ganzoo train, in DIR/NAME/seed-0, seed-1 ...; scores are those of ganzoo evaluate. Shown are the
-mean over the seeds and half the width of its 95 % confidence interval; and how many runs made nothing of use, if any did, as
-ganzoo train says of them. Stopped? The same command goes on. More --seeds or a larger budget go on, too. It needs
-packages that not everybody has; where one is missing, the error has the command that installs it.
+mean over the seeds, half the width of its 95 % confidence interval, and in how many runs training failed, if it did in any.
+If the comparison is stopped, the same command resumes it; with more --seeds or a larger budget it is extended.
+It needs the packages of pip install '.[evaluation]'; if one is missing, the error says how to install it.
 """
 
 
@@ -44,13 +44,21 @@ packages that not everybody has; where one is missing, the error has the command
     help="What to compare samples with, at best held out. Default: what --data says.",
 )
 @click.option("--resolution", type=int, metavar="PIXELS", help="As for ganzoo train.")
-@click.option("--budget", metavar="TIME", help="Of each run: 90s, 4m, 1h30m.")
-@click.option("--images", metavar="COUNT", help="Of each run: 500k, 2M. With neither, each has its preset's.")
-@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each.")
+@click.option("--budget", metavar="TIME", help="Time to train each run: 90s, 4m, 1h30m.")
+@click.option("--images", metavar="COUNT", help="Images to train each run: 500k, 2M. Default: as its preset says.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="How many runs of each variant.")
 @click.option("--extractor", metavar="NAME", shell_complete=complete.named("extractor"), help="As for ganzoo evaluate.")
-@click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="Of each run.")
+@click.option(
+    "--samples",
+    type=click.IntRange(10, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="How many samples of each run are scored.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
-@click.option("--out", "folder", type=UserPath(), default="runs/compare", show_default=True, metavar="DIR")
+@click.option(
+    "--out", "folder", type=UserPath(), default="runs/compare", show_default=True, metavar="DIR", help="Where all runs go."
+)
 @json_option
 def compare(
     names: tuple[str, ...],

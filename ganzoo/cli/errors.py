@@ -1,6 +1,6 @@
 """From an exception to one line on stderr and an exit code.
 
-1: something failed. 2: the request itself was wrong. 3: a run is done, and what it made is no good. 130: interrupted.
+1: something failed. 2: the request itself was wrong. 3: training has ended, but the model is not usable. 130: interrupted.
 ``GANZOO_DEBUG=1`` puts the traceback before the line.
 """
 

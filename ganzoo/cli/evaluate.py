@@ -23,22 +23,23 @@ Examples:
 Scores:
   fd                   Fréchet distance of features: lower is nearer (FID, with the extractor inception)
   kid                  kernel distance: the same, unbiased, so that a few hundred samples do
-  precision, recall    are samples like real ones, are real ones like samples
-  density, coverage    the same, and not moved by outliers
-  class_distance       of the histograms of classes, from 0 to 1
+  precision, recall    the part of the samples that look real; the part of the real ones that samples come near;
+                       higher is better
+  density, coverage    the same two, but not moved by outliers: higher is better
+  class_distance       distance between the histograms of classes, from 0 to 1: lower is better
   rfd                  fd as a multiple of fd_train, that of as many training samples: 1 is as good as real
   copying              how often a sample is nearer to the training data than a held-out real one is: 0.5 is
                        like new data, near 1 copies
 
 \b
 The last two need two sets of pictures: those that the model was trained on (--train, where its run does not know) and others
-(--data) of which none was trained on. Real pictures are brought to the size of the samples; grey ones meet colour ones as the
-extractor sees both. What cannot be measured is left out, and it says why.
+(--data) of which none was trained on. Real pictures are scaled to the size of the samples; if one side is grey and the other
+in colour, the extractor gets both in the same form. A score that cannot be computed is left out, with the reason.
 
 \b
 Scores of a model of your own go into metrics.json in its folder, with their protocol: extractor, data, hashes, how many of
-each, seed, versions. Compare scores of one protocol only. Scores need packages that not everybody has; the error has the
-command that installs a missing one.
+each, seed, versions. Compare only scores of the same protocol. Scoring needs the packages of pip install '.[evaluation]'; if
+one is missing, the error says how to install it.
 """
 
 
@@ -55,12 +56,25 @@ command that installs a missing one.
     "--extractor",
     metavar="NAME",
     shell_complete=complete.named("extractor"),
-    help="Whose features: ganzoo list --kind extractors, or timm:NAME. Default: fashion-mnist-cnn for grey pictures of 28x28, "
-    "inception for others, or cifar10-cnn if inception cannot be downloaded.",
+    help="The network whose features are compared: ganzoo list --kind extractors, or timm:NAME. "
+    "Default: fashion-mnist-cnn for grey pictures of 28x28, inception for others, or cifar10-cnn if inception cannot be "
+    "downloaded.",
 )
-@click.option("--samples", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="How many of each.")
+@click.option(
+    "--samples",
+    type=click.IntRange(10, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="How many samples are compared with as many real pictures.",
+)
 @click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
-@click.option("--seed", type=click.IntRange(0, 2**62), default=0, show_default=True, help="The first of their seeds.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**62),
+    default=0,
+    show_default=True,
+    help="The seed of the first sample; the others follow it.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 @click.option(
     "--train",

@@ -15,7 +15,7 @@ EPILOG = """\b
 Examples:
   ganzoo info dcgan
   ganzoo info dcgan@paper
-  ganzoo info runs/dcgan-fashion-mnist-10k       where the run stands, its scores, the commands that go on from there
+  ganzoo info runs/dcgan-fashion-mnist-10k       how far the run is, its scores, the commands to use next
   ganzoo info dcgan-fashion-mnist                a model that ships, a model's folder, or one that was pulled
   ganzoo info dcgan --json
 
@@ -32,7 +32,7 @@ def info(name: str, as_json: bool) -> None:
 
     Of a variant (or NAME@PRESET): its parts, every option with its value, and its presets. Of a run or a model: what it was
     trained on and how long, what was noticed, its scores with their protocols, where its files are, and the commands that
-    sample it, score it and go on with it. Nothing is downloaded.
+    sample it, score it and resume it. Nothing is downloaded.
     """
     from ganzoo import plugins
     from ganzoo.errors import UnknownNameError

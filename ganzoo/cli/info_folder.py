@@ -14,6 +14,7 @@ from ganzoo.training.progress import duration
 from ganzoo.variant import Json
 
 FILES, NEXT = "files", "next"
+TRAIN = ("ganzoo", "train")
 CLASSES = 10
 """So many classes are named, unless it is JSON that is asked for."""
 LONGEST = 60
@@ -85,13 +86,9 @@ def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[st
 
 def _go_on(told: Mapping[str, Json], registry: Registry) -> list[str]:
     """The command that goes on with a run; with twice the budget, if that is spent. Empty if it would do no good."""
-    from ganzoo.training.folder import read_run
-    from ganzoo.training.recorded import command_again
-
     if told["state"] == "going on" or str(told["alarm"] or "").startswith("diverged"):
         return []
-    # A call in Python, with data that only its process has, is for nobody to type.
-    words = command_again(read_run(Path(told["run"])) or {}, told["command"], registry)
+    words = _words(told, registry)
     if not words:
         return []
     words += ["--out", told["run"]]
@@ -114,6 +111,27 @@ def _go_on(told: Mapping[str, Json], registry: Registry) -> list[str]:
             words += [flag, longer]
     # Nothing is spent in a run that is good enough.
     return words if spent else []
+
+
+def _words(told: Mapping[str, Json], registry: Registry) -> list[str]:
+    """The command of a run; said anew if it is of another version, in which its preset may have been another."""
+    from ganzoo import __version__
+    from ganzoo.training.folder import read_run
+
+    try:
+        words = shlex.split(told["command"]) if isinstance(told["command"], str) else []
+    except ValueError:
+        words = []
+    # A call in Python, with data that only its process has, is for nobody to type.
+    if tuple(words[:2]) != TRAIN:
+        return []
+    run = read_run(Path(told["run"])) or {}
+    entry = registry.find("variant", str(told["variant"]))
+    if run.get("ganzoo") == __version__ and entry and (told["plugin"] or {}).get("version") == entry.origin.version:
+        return words
+    from ganzoo.training.recorded import command_again
+
+    return command_again(run, told["command"], registry)
 
 
 def _facts(told: Mapping[str, Json], following: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,10 @@ the card is to have some: ganzoo evaluate FOLDER --data ...
 @click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")
 @click.option("--revision", metavar="BRANCH", help="A branch other than the main one; made if it is not there.")
 @click.option(
-    "--license", "license_name", metavar="NAME", help="Of the weights, as the Hub names it: mit, apache-2.0, cc-by-4.0 ..."
+    "--license",
+    "license_name",
+    metavar="NAME",
+    help="The licence of the weights, by the Hub's name for it: mit, apache-2.0, cc-by-4.0 ...",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent and removed; send nothing.")
 @json_option

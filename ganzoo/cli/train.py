@@ -62,11 +62,11 @@ The samples in the run's folder say more than these numbers. Every few thousand 
   gap, told    the last step's real - fake, scaled to the data, and its apart; a gap above 300 means that the logits run away
 A run says by itself when these numbers have been bad for some time.
 
-Exit code 3: training is done, but what it made is no good, and the last line says why: "collapsed after 16,000 images: all
-samples are alike". Every few thousand images its samples are looked at beside real ones; metrics.jsonl has the numbers.
+Exit code 3: training has ended, but the model is not usable, and the last line says why: "collapsed after 16,000 images: all
+samples are alike". Every few thousand images, its samples are compared with real ones; metrics.jsonl has the numbers.
 
-Ctrl-C finishes the step and saves everything; the exit code is then 130. The same command goes on with a run that
-was stopped in whatever way, exactly as if it had not been; so does one with a larger --budget or --images.
+Ctrl-C finishes the step and saves everything; the exit code is then 130. However a run was stopped, the same command
+resumes it, exactly as if it had not been stopped. A larger --budget or --images trains a finished run further.
 --fresh starts over.
 
 More than one process or machine: torchrun --nproc_per_node 2 -m ganzoo train NAME ...   (docs/scaling.md)
@@ -89,7 +89,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--preset",
     show_default="default",
     shell_complete=complete.presets,
-    help="One of its presets; NAME@PRESET says it too.",
+    help="One of the variant's presets; NAME@PRESET is the same.",
 )
 @click.option("--budget", metavar="TIME", help="Time to train: 90s, 4m, 1h30m.")
 @click.option("--images", metavar="N", help="Images to train: 500k, 2M. With --budget too, whichever is reached first.")
@@ -113,15 +113,22 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     help="Show half of the pictures mirrored, left to right. Default: if a simple test cannot tell them from mirrored ones, "
     "as with photographs of animals; clothes and digits it can.",
 )
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Any option. May be repeated.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="The same seed, the same run.")
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any option that ganzoo info NAME lists. May be repeated.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all random numbers.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
     default="auto",
     show_default=True,
-    help="Of the networks; auto: bf16 where the device has it and it agrees with fp32.",
+    help="What networks compute in. auto: bf16 where the device has it and a trial agrees with fp32, else fp32.",
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile, which takes a minute or so, instead of CUDA graphs.")
 @click.option(
@@ -137,7 +144,11 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     help="Score the run this often (100k, never), and keep the best checkpoint as the model. Default: 500k in runs of 15 "
     "minutes or 5M images and more on 500 pictures and more, else never.",
 )
-@click.option("--until", metavar="SCORE=VALUE", help="Stop when fd or kid is as low as this: kid=0.02.")
+@click.option(
+    "--until",
+    metavar="SCORE=VALUE",
+    help="Stop when the score fd or kid is as low as this: kid=0.02. Scores need the packages of '.[evaluation]'.",
+)
 @click.option(
     "--from",
     "start",
@@ -150,7 +161,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     "--out",
     "folder",
     type=UserPath(),
-    help="The run's folder. Default: in runs/; the same run's, or a new one.",
+    help="The run's folder. Default: a folder in runs/, that of the same run if there is one, or else a new one.",
 )
 @click.option("--fresh", is_flag=True, help="Start over: in the folder that --out names, or in a new one.")
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the networks' sizes as JSON; train nothing.")

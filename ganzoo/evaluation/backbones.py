@@ -41,7 +41,9 @@ class TimmExtractor(Extractor):
         try:
             self.network: nn.Module = timm.create_model(backbone, num_classes=0)
         except RuntimeError as error:
-            raise UsageError(f"timm makes no {backbone!r}: {first_line(error)}", hint="timm.list_pretrained()") from error
+            raise UsageError(
+                f"timm makes no {backbone!r}: {first_line(error)}", hint="timm.list_pretrained() lists their names"
+            ) from error
         if backbone != MODEL or not load_packaged(self.network):
             with hub_or_its_cache() as why:
                 try:

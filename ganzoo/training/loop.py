@@ -159,7 +159,7 @@ def blaming(what: str) -> Iterator[None]:
     except (GanzooError, OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        raise TrainingError(f"{what} failed: {describe(error)}", hint="GANZOO_DEBUG=1 shows the whole way there") from error
+        raise TrainingError(f"{what} failed: {describe(error)}", hint="GANZOO_DEBUG=1 shows the whole traceback") from error
 
 
 def lr_factor(settings: LoopSettings, progress: float, images: int) -> float:

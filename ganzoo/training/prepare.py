@@ -182,7 +182,7 @@ def prepare(
 def settle_mirror(config: RunConfig, store: Store | Stream, processes: Processes) -> bool:
     """Whether pictures are shown mirrored too: as the options say, or as the data is. Raises UsageError."""
     if config.loop.mirror is True and not can_be_drawn(store.sample_shape, store.value_range):
-        raise UsageError(f"mirror=true is for pictures, and the samples of {store.name} are none", hint="-o mirror=false")
+        raise UsageError(f"mirror=true is for pictures, and the samples of {store.name} are none", hint="leave --mirror out")
     if config.loop.mirror != "auto":
         return config.loop.mirror
     # Processors that round differently might not agree.

@@ -34,7 +34,9 @@ def _together(exchange: Callable[P, T]) -> Callable[P, T]:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            raise TrainingError("another process of this run has ended", hint="see what it said") from error
+            raise TrainingError(
+                "another process of this run has ended", hint="its own error is among the lines above"
+            ) from error
 
     return guarded
 

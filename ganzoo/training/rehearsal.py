@@ -176,4 +176,4 @@ def _telling(what: str, place: Path | None = None) -> Iterator[None]:
     except GanzooError:
         raise
     except Exception as error:
-        raise PluginError(f"{what}: {describe(error)}", hint="GANZOO_DEBUG=1 shows the whole way there") from error
+        raise PluginError(f"{what}: {describe(error)}", hint="GANZOO_DEBUG=1 shows the whole traceback") from error

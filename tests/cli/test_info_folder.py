@@ -160,7 +160,20 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = ("preset", "data", "dataset", "images", "seconds", "budget", "command", "hardware", "start", "alarm", "scored")
+KEYS = (
+    "plugin",
+    "preset",
+    "data",
+    "dataset",
+    "images",
+    "seconds",
+    "budget",
+    "command",
+    "hardware",
+    "start",
+    "alarm",
+    "scored",
+)
 INNER = (
     "seconds",
     "images",

@@ -120,7 +120,7 @@ def test_a_class_that_there_is_not_is_one_clear_line(sample, tmp_path, words, sa
 def test_what_is_no_class_is_named(text, says):
     with pytest.raises(UsageError, match=says):
         parse_classes([text], NAMES, len(NAMES))
-    with pytest.raises(UsageError, match="say its number"):
+    with pytest.raises(UsageError, match="by its number"):
         parse_classes(["cat"], (), 5)
 
 

@@ -26,6 +26,7 @@ def earlier(tmp_path):
     ganzoo.train("dcgan", data=data, out=folder, options=SMALL | BEFORE, images=8, device="cpu", watcher=None)
     run = json.loads((folder / CONFIG).read_text())
     small = [word for key, value in SMALL.items() for word in ("-o", f"{key}={value}")]
+    run["ganzoo"] = "0.0.9"
     run["command"] = shlex.join(["ganzoo", "train", "dcgan", "--data", data, "--images", "8", *small, "--threads", "1"])
     (folder / CONFIG).write_text(json.dumps(run))
     return folder
