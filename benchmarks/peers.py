@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from ganzoo import plugins
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
+from ganzoo.devices import choose_device
 from ganzoo.training.config import resolve
-from ganzoo.training.precision import choose_device
 from ganzoo.training.prepare import prepare
 
 BATCH = 64

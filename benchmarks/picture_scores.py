@@ -12,13 +12,13 @@ from torch import Tensor
 from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
-from ganzoo.data.store import Store, to_unit
+from ganzoo.data.store import Store
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import features_of, features_of_real
 from ganzoo.evaluation.find import find_extractor
 from ganzoo.evaluation.measures import copying, measure
 from ganzoo.interfaces import Generator
-from ganzoo.sampling import to_levels
+from ganzoo.modalities.pictures import to_levels, to_unit
 
 COLOUR = "cifar10-cnn"
 """The judge of all sets; it is quick, so that copying is told by its features too."""

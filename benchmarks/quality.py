@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from ganzoo.comparison import by_contender, compare, interval
-from ganzoo.training.config import Budget, parse_duration
+from ganzoo.parsing import parse_duration
+from ganzoo.training.settings import Budget
 
 EVERYBODY = ("mlp", "mlp@paper", "mlp@keras", "dcgan", "dcgan@paper", "wgan-gp", "wgan-gp@paper")
 COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage", "copying")

@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 
 import ganzoo
-from ganzoo.training.config import parse_duration, parse_option
+from ganzoo.parsing import parse_duration, parse_option
 
 
 def main() -> None:

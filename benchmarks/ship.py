@@ -14,9 +14,10 @@ from pathlib import Path
 
 import ganzoo
 from ganzoo import model_folder, pretrained
+from ganzoo.card import write_card
 from ganzoo.files import replace_folder
-from ganzoo.hub.card import write_card
-from ganzoo.sampling import can_be_drawn, sample_to
+from ganzoo.modality_of import modality_of
+from ganzoo.sampling import write_preview
 
 ROOT = Path(__file__).parents[1]
 MOVED = 0.01
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--data", default="fashion-mnist-10k", help="what it is scored against")
     arguments = parser.parse_args()
-    run = model_folder.find(arguments.run)
+    run = model_folder.find_folder(arguments.run)
     config = model_folder.read_config(run)
     config = config.model_copy(update={"license": "apache-2.0"})
     networks = {role: ganzoo.load(run, role=role) for role in config.networks}
@@ -45,9 +46,8 @@ def main() -> None:
         if moved > MOVED:
             raise SystemExit(f"half precision moves the distance by {moved:.1%}")
         generator = ganzoo.load(beside)
-        drawn = can_be_drawn(config.sample_shape, config.value_range)
         assert config.samples is not None
-        sample_to(beside / f"samples.{'png' if drawn else 'npz'}", generator, config.samples.seeds, drawn=drawn)
+        write_preview(beside / "samples", generator.sample(config.samples.seeds), modality_of(config))
         write_card(beside, arguments.name)
     print(target)
 

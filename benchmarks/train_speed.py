@@ -30,15 +30,17 @@ import torch
 
 from ganzoo import plugins
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
-from ganzoo.interfaces import Critique, Noise
+from ganzoo.devices import choose_device
+from ganzoo.interfaces import Critique
+from ganzoo.noise import Noise
 from ganzoo.training.clock import Clock
-from ganzoo.training.config import Budget, resolve
+from ganzoo.training.config import resolve
 from ganzoo.training.graphs import choose_step
 from ganzoo.training.loop import Step, run_loop
 from ganzoo.training.monitor import Monitor
-from ganzoo.training.precision import autocast, choose_device, choose_precision
+from ganzoo.training.precision import autocast, choose_precision
 from ganzoo.training.prepare import Prepared, prepare
-from ganzoo.training.trackers import Trackers
+from ganzoo.training.settings import Budget
 from ganzoo.training.watcher import Watcher
 from ganzoo.training.writer import Writer
 
@@ -89,10 +91,9 @@ def ganzoo(variant: str, options: dict[str, Any], precision: torch.dtype) -> Blo
         monitor = Monitor(
             folder,
             lambda: run.ema.networks["generator"].sample(range(64)),  # type: ignore[operator]
-            drawn=True,
+            modality=run.store.modality,
             watcher=Watcher(),
             writer=writer,
-            trackers=Trackers((), folder, {}, 0),
             processes=run.processes,
             start=(context.images, 0.0),
             progress=context.images / 4_000_000,

@@ -17,9 +17,9 @@ from torchvision import transforms
 from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.store import Store
+from ganzoo.devices import choose_device
 from ganzoo.interfaces import Generator
 from ganzoo.training.config import resolve
-from ganzoo.training.precision import choose_device
 from ganzoo.training.prepare import prepare
 
 BATCH = 64

@@ -23,6 +23,7 @@ _PUBLIC = {
     "Loss": "ganzoo.interfaces",
     "Penalty": "ganzoo.interfaces",
     "Critique": "ganzoo.interfaces",
+    "Augmentation": "ganzoo.interfaces",
     "Trainer": "ganzoo.interfaces",
     "StepContext": "ganzoo.interfaces",
     "AlternatingTrainer": "ganzoo.training.trainer",
@@ -30,9 +31,17 @@ _PUBLIC = {
     "frozen": "ganzoo.training.trainer",
     "LogitHead": "ganzoo.layers",
     "Registrar": "ganzoo.registry",
+    "Noise": "ganzoo.noise",
+    "Latent": "ganzoo.latents",
+    "Modality": "ganzoo.modalities.base",
+    "Pictures": "ganzoo.modalities.pictures",
+    "Array": "ganzoo.modalities.array",
+    "Samples": "ganzoo.modalities.base",
+    "Dataset": "ganzoo.data.dataset",
     "Store": "ganzoo.data.store",
     "load": "ganzoo.hub.load",
     "load_discriminator": "ganzoo.hub.load",
+    "decode": "ganzoo.pretrained",
     "list_variants": "ganzoo.plugins",
     "train": "ganzoo.request",
     "Run": "ganzoo.training.run",
@@ -48,6 +57,7 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from ganzoo.data.dataset import Dataset as Dataset
     from ganzoo.data.store import Store as Store
     from ganzoo.errors import GanzooError as GanzooError
     from ganzoo.errors import HubError as HubError
@@ -59,6 +69,7 @@ if TYPE_CHECKING:
     from ganzoo.hookspecs import hookimpl as hookimpl
     from ganzoo.hub.load import load as load
     from ganzoo.hub.load import load_discriminator as load_discriminator
+    from ganzoo.interfaces import Augmentation as Augmentation
     from ganzoo.interfaces import Critique as Critique
     from ganzoo.interfaces import Discriminator as Discriminator
     from ganzoo.interfaces import Generator as Generator
@@ -66,8 +77,15 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Penalty as Penalty
     from ganzoo.interfaces import StepContext as StepContext
     from ganzoo.interfaces import Trainer as Trainer
+    from ganzoo.latents import Latent as Latent
     from ganzoo.layers import LogitHead as LogitHead
+    from ganzoo.modalities.array import Array as Array
+    from ganzoo.modalities.base import Modality as Modality
+    from ganzoo.modalities.base import Samples as Samples
+    from ganzoo.modalities.pictures import Pictures as Pictures
+    from ganzoo.noise import Noise as Noise
     from ganzoo.plugins import list_variants as list_variants
+    from ganzoo.pretrained import decode as decode
     from ganzoo.registry import Registrar as Registrar
     from ganzoo.request import train as train
     from ganzoo.training.optimizers import create_optimizer as create_optimizer

@@ -13,6 +13,7 @@ from pathlib import Path
 from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.store import Store
+from ganzoo.devices import choose_device
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import SAMPLES, evaluate, rehearse
 from ganzoo.evaluation.features import Progress
@@ -20,11 +21,13 @@ from ganzoo.evaluation.protocol import require_same
 from ganzoo.files import parse_json, replace_file
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
+from ganzoo.registry import Registry
 from ganzoo.request import NEVER, train
-from ganzoo.training.config import Budget, resolve
+from ganzoo.training.config import resolve
 from ganzoo.training.folder import OtherRunError, read_run
 from ganzoo.training.gone import naming_what_is_gone
-from ganzoo.training.precision import choose_device
+from ganzoo.training.run import Run
+from ganzoo.training.settings import Budget
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
@@ -61,7 +64,7 @@ def compare(
     *,
     out: Path,
     budget: Budget,
-    data: str = "fashion-mnist-10k",
+    data: str | None = None,
     resolution: int | None = None,
     real: str | None = None,
     extractor: str | None = None,
@@ -81,7 +84,7 @@ def compare(
         contenders: Who takes part: variants, or ``variant@preset``. Each has a folder in ``out``, with a run for each seed.
         out: A folder, which also gets the results, a line of JSON each, and a plot of them.
         budget: That of every single run; without one, each has that of its preset.
-        data, resolution, device: As for :func:`ganzoo.train`.
+        data, resolution, device: As for :func:`ganzoo.train`; without data, what the first contender trains on by default.
         real, extractor, samples: As for :func:`ganzoo.evaluate`; ``real`` is its ``data``.
         seeds: How many; they are 0, 1, 2 …
         beginning: Told of each run before it.
@@ -94,16 +97,8 @@ def compare(
         KeyboardInterrupt: A run was asked to stop, and did. What is done is kept.
     """
     registry = plugins.load().registry
-    contenders = [name.removesuffix("@default") for name in contenders]
-    # By what they are: one variant may have two names.
-    are = []
-    for contender in contenders:
-        with naming_what_is_gone(out / contender / "seed-0"):
-            config = resolve(registry, contender)
-        are.append((config.entry, config.preset))
-    if twice := [name for name, this in zip(contenders, are, strict=True) if are.count(this) > 1]:
-        names = " and ".join(dict.fromkeys(twice))
-        raise UsageError(f"{names} is given twice" if len(set(twice)) == 1 else f"{names} are the same")
+    contenders = _distinct(registry, contenders, out)
+    data = data or str(resolve(registry, contenders[0]).data)
     if budget == Budget():
         for contender in contenders:
             for seed in range(seeds):
@@ -115,49 +110,22 @@ def compare(
     del store
     judge, judged = rehearse(shape, data=real or data, extractor=extractor, samples=samples)
     asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples, **judged}
+    contest = _Contest(out, budget, data, resolution, device, asked, train_data=known, judge=judge)
     kept, results = read_results(out), []
     # Seed by seed: a comparison that is stopped half way has something to say of everybody.
     for seed in range(seeds):
         for contender in contenders:
             beginning(contender, seed)
-            try:
-                with watching() as watcher:
-                    run = train(
-                        contender,
-                        data=data,
-                        resolution=resolution,
-                        budget_seconds=budget.seconds,
-                        images=budget.images,
-                        seed=seed,
-                        device=device,
-                        score_every=NEVER,
-                        out=out / contender / f"seed-{seed}",
-                        watcher=watcher,
-                    )
-            except OtherRunError as error:
-                raise OtherRunError(
-                    error.message, hint="go on with the budget that it had, or compare in another folder: --out DIR"
-                ) from None
+            with watching() as watcher:
+                run = contest.train(contender, seed, watcher)
             if run.interrupted:
                 raise KeyboardInterrupt
-            weights = read_config(run.folder / "model").networks["generator"].sha256
-            this: dict[str, Json] = {**asked, "weights_sha256": weights}
+            this = contest.asked_of(run)
             same = [r for r in kept if (r.contender, r.seed) == (contender, seed)]
             result = next((r for r in same if r.images == run.images and r.asked == this), None)
             if result is None:
                 with judging() as progress:
-                    scores = evaluate(
-                        run.folder,
-                        data=real or data,
-                        train=known,
-                        extractor=judge,
-                        samples=samples,
-                        device=choose_device(device),
-                        progress=progress,
-                    )
-                told = scores.to_json()
-                row = (contender, seed, run.images, round(run.seconds, 1), this, told["scores"], told["protocol"])
-                result = Result(*row, alarm=run.alarm)
+                    result = contest.score(contender, seed, run, progress)
                 kept = [*(r for r in kept if r not in same), result]
                 _write_results(out, kept)
             result = replace(result, alarm=run.alarm)
@@ -169,6 +137,78 @@ def compare(
     by = next(name for name in ("fd", "kid") if all(name in result.scores for result in results))
     draw_dots(out / PLOT, {name: [r.scores[by] for r in rows] for name, rows in by_contender(results).items()}, y=by)
     return results
+
+
+def _distinct(registry: Registry, names: Sequence[str], out: Path) -> list[str]:
+    """The contenders by their shortest names. Raises UsageError if one is there twice, under whichever names."""
+    contenders = [name.removesuffix("@default") for name in names]
+    # By what they are: one variant may have two names.
+    are = []
+    for contender in contenders:
+        with naming_what_is_gone(out / contender / "seed-0"):
+            config = resolve(registry, contender)
+        are.append((config.entry, config.preset))
+    if twice := [name for name, this in zip(contenders, are, strict=True) if are.count(this) > 1]:
+        words = " and ".join(dict.fromkeys(twice))
+        raise UsageError(f"{words} is given twice" if len(set(twice)) == 1 else f"{words} are the same")
+    return contenders
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """What all runs of a comparison have in common.
+
+    Attributes:
+        asked: What they are trained and scored with, as results say it.
+        train_data: The training data's name, if it can be opened once more to score by.
+        judge: The extractor's name; None for the one that is usual for such pictures.
+    """
+
+    out: Path
+    budget: Budget
+    data: str
+    resolution: int | None
+    device: str
+    asked: Mapping[str, Json]
+    train_data: str | None
+    judge: str | None
+
+    def train(self, contender: str, seed: int, watcher: Watcher | None) -> Run:
+        """Train, or go on training, or find that it is done."""
+        try:
+            return train(
+                contender,
+                data=self.data,
+                resolution=self.resolution,
+                budget_seconds=self.budget.seconds,
+                images=self.budget.images,
+                seed=seed,
+                device=self.device,
+                score_every=NEVER,
+                out=self.out / contender / f"seed-{seed}",
+                watcher=watcher,
+            )
+        except OtherRunError as error:
+            hint = "go on with the budget that it had, or compare in another folder: --out DIR"
+            raise OtherRunError(error.message, hint=hint) from None
+
+    def asked_of(self, run: Run) -> dict[str, Json]:
+        """What the scores of a run depend on."""
+        return {**self.asked, "weights_sha256": read_config(run.folder / "model").networks["generator"].sha256}
+
+    def score(self, contender: str, seed: int, run: Run, progress: Progress | None) -> Result:
+        """Score what a run made."""
+        told = evaluate(
+            run.folder,
+            data=self.asked["real"] or self.data,
+            train=self.train_data,
+            extractor=self.judge,
+            samples=self.asked["samples"],
+            device=choose_device(self.device),
+            progress=progress,
+        ).to_json()
+        row = (contender, seed, run.images, round(run.seconds, 1), self.asked_of(run), told["scores"], told["protocol"])
+        return Result(*row, alarm=run.alarm)
 
 
 def by_contender(results: Iterable[Result]) -> dict[str, list[Result]]:

@@ -19,7 +19,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register(registry: Registrar) -> None:
-    """Offer variants, generators, discriminators, networks, losses, penalties, trainers, datasets, extractors.
+    """Offer variants and what they are made of: networks, losses, penalties, augmentations, trainers; and modalities,
+    datasets, extractors, measures, protocols.
 
     Called once, when ganzoo first looks for names. Name components by ``"module:attr"`` and do not import torch here::
 

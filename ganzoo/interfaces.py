@@ -1,4 +1,4 @@
-"""What a plugin may implement: Generator, Discriminator, Loss, Penalty, Trainer.
+"""What a plugin may implement: Generator, Discriminator, Loss, Penalty, Augmentation, Trainer.
 
 Shapes below leave the batch axis out; ``N`` is the batch. Pictures are float tensors ``(C, H, W)`` in [-1, 1]; other
 samples have any shape and whatever range their data has.
@@ -10,17 +10,17 @@ parameter name:
 - ``sample_shape: tuple[int, ...]``, the shape of one sample;
 - ``num_classes: int``, how many classes the data's labels have, 0 if it has none;
 - ``value_range: tuple[float, float] | None``, the lowest and highest value of a sample, None if it is unbounded;
-- ``latent_shape: tuple[int, ...]``, the generator's latent shape (for any network but the generator).
+- ``modality: ganzoo.Modality``, all that is known of what samples are;
+- ``latent_shape: tuple[int, ...]`` and ``latents: tuple[Latent, ...]``, the generator's (for any network but the generator);
+- ``generator_options: Mapping[str, Any]``, and likewise for any role, the options of that other network.
 
 For a shape or an option that it does not support, it raises :class:`ganzoo.UsageError`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,19 +28,24 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.class_names import class_number
 from ganzoo.errors import UsageError
+from ganzoo.latents import Latent, draw, truncate, truncate_normal_parts
+from ganzoo.modalities.base import Modality
+from ganzoo.noise import Noise
 from ganzoo.pinned import pinned
+from ganzoo.seeds import sample_by_seed
 
 
 class Generator(nn.Module, ABC):
     """Latents to samples.
 
-    A subclass calls ``super().__init__(latent_shape=…, sample_shape=…)`` and writes ``forward``; where its latents are
-    not standard normal, it overrides ``draw_latents``.
+    A subclass calls ``super().__init__(latent_shape=…, sample_shape=…)`` and writes ``forward``. Where its latents are not
+    standard normal, it says ``latents=[Latent("noise", "normal", 62), Latent("digit", "categorical", 10)]`` instead of their
+    shape, or overrides ``draw_latents`` if none of these kinds will do.
 
     Attributes:
         latent_shape: Shape of one latent.
+        latents: What the numbers of a latent are, in order; empty if all are standard normal, or ``draw_latents`` knows.
         sample_shape: Shape of one sample.
         num_classes: 0 for an unconditional generator.
         block_size: How many samples :meth:`sample` computes at once. It is fixed, and so is a seed's row in a block,
@@ -52,9 +57,21 @@ class Generator(nn.Module, ABC):
     _ganzoo_class_names: Sequence[str] = ()
     """Of its classes, as the folder that it was loaded from has them."""
 
-    def __init__(self, *, latent_shape: Sequence[int], sample_shape: Sequence[int], num_classes: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        sample_shape: Sequence[int],
+        latent_shape: Sequence[int] | None = None,
+        latents: Sequence[Latent] = (),
+        num_classes: int = 0,
+    ) -> None:
         super().__init__()
-        self.latent_shape = tuple(latent_shape)
+        if (latent_shape is None) == (not latents):
+            raise TypeError(f"{type(self).__name__} says its latent_shape, or what its latents are, and not both")
+        if len({latent.name for latent in latents}) < len(latents):
+            raise TypeError(f"two latents of {type(self).__name__} have one name: {[latent.name for latent in latents]}")
+        self.latents = tuple(latents)
+        self.latent_shape = tuple(latent_shape) if latent_shape is not None else (sum(latent.size for latent in latents),)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
 
@@ -63,8 +80,22 @@ class Generator(nn.Module, ABC):
         """Samples ``(N, *sample_shape)`` of latents ``(N, *latent_shape)`` and, if conditional, int64 labels ``(N,)``."""
 
     def draw_latents(self, count: int, rng: torch.Generator) -> Tensor:
-        """``count`` latents ``(count, *latent_shape)`` on the device of ``rng``; standard normal unless overridden."""
+        """``count`` latents ``(count, *latent_shape)`` on the device of ``rng``, as ``latents`` says, else standard normal."""
+        if self.latents:
+            return draw(self.latents, count, rng)
         return torch.randn(count, *self.latent_shape, generator=rng, device=rng.device)
+
+    def truncate_latents(self, z: Tensor, threshold: float) -> Tensor:
+        """Latents ``z`` ``(N, *latent_shape)`` pulled towards the middle: what is normal in them is cut at ±``threshold``.
+
+        Raises:
+            UsageError: Nothing in them is known to be normal.
+        """
+        if type(self).draw_latents is not Generator.draw_latents or not any(
+            latent.kind == "normal" for latent in self.latents or [Latent("z", "normal", 1)]
+        ):
+            raise UsageError("this generator's latents are not normal, so they cannot be truncated")
+        return truncate_normal_parts(self.latents, z, threshold) if self.latents else truncate(z, threshold)
 
     def sample(
         self,
@@ -81,7 +112,7 @@ class Generator(nn.Module, ABC):
             labels: A class for all, or one per seed, each by its number, or by its name if the generator was loaded from a
                 folder that has names; by default ``seed % num_classes``. Only for conditional generators.
             truncation: Pull latents towards the middle: they follow a normal distribution cut at ± this (Brock et al.,
-                2019, section 3.1), so smaller is safer and less varied. Only for standard normal latents.
+                2019, section 3.1), so smaller is safer and less varied. Only for latents that are normal, or in part.
             latents: Use these ``(N, *latent_shape)`` instead of drawing them from seeds.
 
         Returns:
@@ -96,118 +127,7 @@ class Generator(nn.Module, ABC):
                 hint="call the generator itself: generator(latents), or generator(latents, labels)",
             )
         with pinned():
-            return self._sample(seeds, labels, truncation, latents)
-
-    def _sample(
-        self,
-        seeds: Iterable[int] | int | None,
-        labels: Iterable[int | str] | int | str | None,
-        truncation: float | None,
-        latents: Tensor | None,
-    ) -> Tensor:
-        if (seeds is None) == (latents is None):
-            raise UsageError("sample() takes either seeds or latents", hint="for example: generator.sample(seeds=range(16))")
-        seeds = None if seeds is None else _integers(seeds, "seed")
-        count = len(seeds) if seeds is not None else len(latents) if latents is not None else 0
-        classes = self._classes(labels, seeds if seeds is not None else range(count))
-        if latents is not None and tuple(latents.shape[1:]) != self.latent_shape:
-            raise UsageError(
-                f"latents of shape {tuple(latents.shape)}, expected (N, {', '.join(map(str, self.latent_shape))})"
-            )
-        if truncation is not None and not truncation > 0:
-            raise UsageError(f"truncation must be positive, got {truncation}")
-        if truncation is not None and type(self).draw_latents is not Generator.draw_latents:
-            raise UsageError("this generator's latents are not normal, so they cannot be truncated")
-        weight = next((t for t in self.parameters() if t.is_floating_point()), torch.empty(0))
-        device = weight.device
-        out = torch.empty(count, *self.sample_shape, device=device)
-        was_training = self.training
-        self.eval()
-        try:
-            # Not in inference mode: what a network then puts in the place of a buffer could never be written to again.
-            with torch.no_grad(), torch.autocast(device.type, enabled=False):
-                for block in self._blocks(seeds if seeds is not None else range(count)):
-                    rows, which = list(block), list(block.values())
-                    z = latents[which] if latents is not None else self._latents_of([seeds[i] for i in which])  # type: ignore[index]
-                    z = truncate(z, truncation) if truncation is not None else z
-                    z = self._fill_block(z, rows).to(weight)
-                    c = self._fill_block(classes[which], rows).to(device) if classes is not None else None
-                    out[which] = self(z, c)[rows].float()
-        finally:
-            self.train(was_training)
-        return out
-
-    def _latents_of(self, seeds: Sequence[int]) -> Tensor:
-        rng = torch.Generator()
-        rows = []
-        for seed in seeds:
-            if not 0 <= seed < 2**63:
-                raise UsageError(f"seed {seed} is not in [0, 2^63)")
-            rows.append(self.draw_latents(1, rng.manual_seed(_whole(seed))))
-        return torch.cat(rows)
-
-    def _classes(self, labels: Iterable[int | str] | int | str | None, seeds: Sequence[int]) -> Tensor | None:
-        if not self.num_classes:
-            if labels is not None:
-                raise UsageError("this generator is unconditional: it takes no labels")
-            return None
-        if labels is None:
-            chosen = [seed % self.num_classes for seed in seeds]
-        else:
-            many: Iterable[Any] = [labels] if is_single(labels) else labels  # type: ignore[assignment]
-            numbers = [class_number(v, self._ganzoo_class_names) if isinstance(v, str) else v for v in many]
-            chosen = _integers(numbers, "label")
-            chosen = chosen * len(seeds) if is_single(labels) else chosen
-        if len(chosen) != len(seeds):
-            raise UsageError(f"{len(chosen)} labels for {len(seeds)} samples")
-        if wrong := [c for c in chosen if not 0 <= c < self.num_classes]:
-            raise UsageError(f"label {wrong[0]} is not in [0, {self.num_classes - 1}]")
-        return torch.tensor(chosen, dtype=torch.int64)
-
-    def _blocks(self, seeds: Sequence[int]) -> Iterator[dict[int, int]]:
-        """Row -> index of its seed, in as many blocks as it takes for every seed to be in the row that is its own."""
-        indices: dict[int, list[int]] = {}
-        for index, seed in enumerate(seeds):
-            # The quotient spreads out every n-th seed, the share of one of n processes, which would want the same few rows.
-            row = (seed + seed // self.block_size) % self.block_size
-            indices.setdefault(row, []).append(index)
-        for turn in range(max(map(len, indices.values()), default=0)):
-            yield {row: found[turn] for row, found in indices.items() if turn < len(found)}
-
-    def _fill_block(self, values: Tensor, rows: Sequence[int]) -> Tensor:
-        block = values[:1].repeat(self.block_size, *[1] * (values.ndim - 1))
-        block[rows] = values
-        return block
-
-
-def _integers(values: Iterable[int] | int, what: str) -> list[int]:
-    """One or many integers of any integer type, as a list. Raises UsageError."""
-    many: Iterable[Any] = [values] if is_single(values) else values  # type: ignore[assignment]
-    try:
-        return [operator.index(v) for v in many]
-    except TypeError as error:
-        raise UsageError(f"a {what} is a whole number: {error}") from None
-
-
-def is_single(values: object) -> bool:
-    """Whether it is one number or name and not many: an int, NumPy's, a text, or an array or tensor without axes."""
-    return isinstance(values, str) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0
-
-
-def _whole(seed: int) -> int:
-    """What a generator on the CPU, which takes the low 32 bits of its seed, is to be seeded with, so that all bits count.
-
-    Seeds below 2^32 stay as they are, and so do their samples.
-    """
-    return seed if seed < 2**32 else int.from_bytes(hashlib.blake2b(seed.to_bytes(8), digest_size=4).digest())
-
-
-def truncate(z: Tensor, threshold: float) -> Tensor:
-    """Standard normal ``z`` mapped, monotonically and value by value, onto a normal distribution cut at ±threshold."""
-    low = torch.special.ndtr(torch.tensor(-threshold, dtype=torch.float64))
-    share = low + (1 - 2 * low) * torch.special.ndtr(z.double())
-    cut: Tensor = torch.special.ndtri(share).clamp(-threshold, threshold).to(z.dtype)
-    return cut
+            return sample_by_seed(self, seeds, labels, truncation, latents)
 
 
 class Discriminator(nn.Module, ABC):
@@ -244,44 +164,6 @@ class Loss(ABC):
 
         ``real`` is None unless :attr:`pairs`, and else detached, as the discriminator had it before this step's update.
         """
-
-
-class Noise:
-    """Random numbers of one purpose in one step, a row for each sample of a batch.
-
-    Rows belong to the samples of the whole batch, however it is shared out: whoever holds the samples ``start``,
-    ``start + stride``, … of it gets their rows. So one process or many, in one go or in parts, see the same numbers.
-
-    Args:
-        seed: What they follow from.
-        device: Where they are drawn.
-        start, stride: Which samples of the whole batch are at hand.
-
-    Attributes:
-        rng: The source itself, for what is one number for the whole batch.
-    """
-
-    def __init__(self, seed: int, device: torch.device | str = "cpu", start: int = 0, stride: int = 1) -> None:
-        self.rng = torch.Generator(device).manual_seed(seed)
-        self._of = (seed, start, stride)
-
-    def part(self, index: int, count: int) -> Noise:
-        """That of every ``count``-th of the samples at hand, from ``index`` on; drawn from the beginning again."""
-        seed, start, stride = self._of
-        return Noise(seed, self.rng.device, start + index * stride, stride * count)
-
-    def draw(self, count: int, sampler: Callable[[int, torch.Generator], Tensor]) -> Tensor:
-        """``count`` rows of what ``sampler(rows, rng)`` returns, rows first, which must not depend on anything else."""
-        _, start, stride = self._of
-        return sampler(count * stride, self.rng)[start::stride]
-
-    def normal(self, count: int, *shape: int) -> Tensor:
-        """``(count, *shape)``, standard normal."""
-        return self.draw(count, lambda rows, rng: torch.randn(rows, *shape, generator=rng, device=rng.device))
-
-    def uniform(self, count: int, *shape: int) -> Tensor:
-        """``(count, *shape)``, uniform in [0, 1)."""
-        return self.draw(count, lambda rows, rng: torch.rand(rows, *shape, generator=rng, device=rng.device))
 
 
 @dataclass(frozen=True)
@@ -334,6 +216,55 @@ class Penalty(ABC):
         """The term, a scalar, before ``weight``. Called in the precision of the discriminator's own pass."""
 
 
+class Augmentation(ABC):
+    """A change that samples go through on their way to the discriminator: real and generated ones alike, each for itself.
+
+    So the generator need not learn it, and the discriminator sees more than there is (Karras et al., 2020, section 2.2).
+
+    Args:
+        p: How strong it is, in [0, 1]: mostly the probability with which a sample is changed.
+
+    Attributes:
+        p: The same as a float32 tensor without axes on the samples' device. Whoever controls it while a run trains fills it in
+            place, so that a CUDA graph that was recorded reads it; it is kept in checkpoints.
+        capturable: As for :class:`Loss`. It may do nothing that depends on the value of ``p`` outside of tensors.
+    """
+
+    capturable: ClassVar[bool] = False
+
+    def __init__(self, p: float = 1.0) -> None:
+        if not 0 <= p <= 1:
+            raise UsageError(f"the strength p of an augmentation is in [0, 1], got {p}")
+        self.p = torch.tensor(float(p))
+
+    def check(self, modality: Modality) -> None:  # noqa: B027 - most are for samples of any kind
+        """Raise UsageError for samples that it is not made for."""
+
+    @abstractmethod
+    def __call__(self, samples: Tensor, noise: Noise) -> Tensor:
+        """Samples ``(N, *sample_shape)`` changed, of the same shape and differentiable by them.
+
+        Each sample is changed by itself, with random numbers of its own from ``noise``.
+        """
+
+    def adapt(self, real_logits: Tensor, images: int) -> None:  # noqa: B027 - most have no controller
+        """Change ``p`` by what the discriminator has just said of real samples, without waiting for the device.
+
+        Args:
+            real_logits: ``(N,)`` or ``(N, K)``, detached.
+            images: Real samples shown before.
+        """
+
+    def state(self) -> Mapping[str, Any]:
+        """What else than ``p`` must be kept for a run to go on as if it had never stopped."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up again what :meth:`state` returned."""
+        if state:
+            raise TypeError(f"{type(self).__name__} has kept state and does not take it up again")
+
+
 class StepContext(ABC):
     """What the loop lends to one training step. It hides devices, precision and processes from the trainer.
 
@@ -367,9 +298,10 @@ class StepContext(ABC):
 class Trainer(ABC):
     """The algorithm of one training step; the loop owns everything else.
 
-    A constructor takes ``networks`` (role -> network, on their device already), ``loss`` and ``penalties``
-    (name -> penalty), passes ``networks`` to ``super().__init__``, fills :attr:`optimizers`, and takes its own options
-    as keyword arguments, as networks do.
+    A constructor takes ``networks`` (role -> network, on their device already) and, of these, what it makes use of: ``loss``,
+    ``penalties`` and ``augmentations`` (name -> penalty or augmentation). It passes ``networks`` to ``super().__init__``,
+    fills :attr:`optimizers`, and takes its own options as keyword arguments, as networks do. One that takes ``**options`` and
+    hands them on to the class above it has the options of that class too.
 
     Where several processes train together, each has its share of the batch, and gradients are averaged over them
     whenever an optimizer steps: the same optimizers must step in every process, whatever samples it has.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import parse_json, user_path, write_json
+from ganzoo.modalities.base import MAX_SIZE, PREVIEW_FORMS, Shape
 from ganzoo.packages import NEWER
 from ganzoo.variant import NAME, Json, leaves
 
@@ -24,18 +25,18 @@ FORMAT = 1
 CONFIG = "config.json"
 SCORES = "metrics.json"
 CARD = "README.md"
-PREVIEWS = ("samples.png", "samples.npz")
+PREVIEWS = tuple(f"samples.{form}" for form in PREVIEW_FORMS)
 MAX_JSON_BYTES = 1 << 20
+REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+"""``user/repo``, as the Hub names a model folder that it holds."""
 LICENSE = r"^[a-z0-9][a-z0-9.-]{0,49}$"
 MAX_NESTED = 64
-MAX_INTEGER = 1 << 24
+MAX_INTEGER = MAX_SIZE
 MAX_ARGUMENTS = 1 << 12
 """The most values, in lists and all, that a network is built with."""
 MAX_VALUES = 1 << 24
 """The most values that a sample has: a picture of 2048 x 2048 in colour has fewer. A generator makes 32 samples at a time."""
 
-Size = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
-Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,99}$")]
 
@@ -70,6 +71,15 @@ class NetworkConfig(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
+class ModalityConfig(BaseModel):
+    """What samples are: the modality's name, the plugin that offers it, and its fields."""
+
+    model_config = ConfigDict(frozen=True)
+    name: Annotated[str, Field(pattern=rf"^{NAME.pattern}$", max_length=100)]
+    plugin: PluginConfig
+    fields: dict[str, Json]
+
+
 class ModelConfig(BaseModel):
     """What ``config.json`` holds.
 
@@ -83,6 +93,7 @@ class ModelConfig(BaseModel):
         num_classes: Classes in the data, 0 if it has no labels.
         class_names: Their names, if known.
         value_range: Lowest and highest value of a sample; None if unbounded.
+        modality: What samples are; None in folders that are older than it, where shape and range say it.
         training: What the run was: preset, data, images seen, seconds, options.
         samples: The seeds that ``samples.png`` shows; None if it shows something else (translations of pictures, say).
         license: Of the weights, as the Hub names licences: ``mit``, ``apache-2.0``. None if nobody has said.
@@ -99,14 +110,10 @@ class ModelConfig(BaseModel):
     num_classes: Annotated[int, Field(strict=True, ge=0, le=1 << 20)] = 0
     class_names: tuple[str, ...] = ()
     value_range: tuple[FiniteFloat, FiniteFloat] | None = None
+    modality: ModalityConfig | None = None
     training: dict[str, Json] = {}
     samples: SeedsConfig | None = None
     license: Annotated[str, Field(pattern=LICENSE)] | None = None
-
-
-def can_be_drawn(sample_shape: Sequence[int], value_range: tuple[float, float] | None) -> bool:
-    """Whether samples are pictures: grey or RGB, ``(C, H, W)``, of a bounded range."""
-    return len(sample_shape) == 3 and sample_shape[0] in (1, 3) and value_range is not None
 
 
 def weights_file(role: str) -> str:
@@ -114,7 +121,7 @@ def weights_file(role: str) -> str:
     return "model.safetensors" if role == "generator" else f"{role}.safetensors"
 
 
-def find(source: str | Path) -> Path:
+def find_folder(source: str | Path) -> Path:
     """The model folder that ``source`` means: itself, or ``model/`` inside the folder of a run.
 
     Raises:

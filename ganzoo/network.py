@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ganzoo.errors import UsageError
+
 SECONDS = 5.0
 """How long to wait for one who says nothing: TCP knocks at once, and after 1 and 3 seconds. What is refused, or a name that
 nobody knows, takes no time."""
@@ -125,3 +127,11 @@ def _connect(addresses: Sequence[tuple[Any, ...]]) -> str | None:
             if not ready:
                 return SILENCE
     return why
+
+
+def check_client() -> None:
+    """Raises UsageError if the client's variables are such that it cannot even be imported."""
+    try:
+        import huggingface_hub.constants  # noqa: F401
+    except ValueError as error:
+        raise UsageError(f"HF_ENDPOINT, or another variable of the Hub's client, is no address: {error}") from error

@@ -19,16 +19,22 @@ from ganzoo.interfaces import Critique, Penalty
 def input_gradients(discriminator: nn.Module, x: Tensor, labels: Tensor | None) -> Tensor:
     """``∂D(x)/∂x`` of each sample, flattened: ``(N, prod(sample_shape))``, in fp32 and differentiable.
 
-    Each logit must depend on its own sample alone; with batch statistics the rows mix.
+    Where a sample has several logits, D(x) is their mean. Each logit must depend on its own sample alone; with batch
+    statistics the rows mix.
     """
     # What torch.compile makes cannot be differentiated twice.
     compiled = getattr(discriminator, "_compiled_call_impl", None) is not None
     eager = torch.compiler.set_stance("force_eager") if compiled else contextlib.nullcontext()
     with eager, torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
         x = x.detach().float().requires_grad_(True)
-        (gradients,) = torch.autograd.grad(discriminator(x, labels).sum(), x, create_graph=True)
+        (gradients,) = torch.autograd.grad(per_sample(discriminator(x, labels)).sum(), x, create_graph=True)
     flat: Tensor = gradients.flatten(1)
     return flat
+
+
+def per_sample(logits: Tensor) -> Tensor:
+    """Logits ``(N,)`` as they are; of ``(N, K)``, K judgements of each sample, their mean ``(N,)``."""
+    return logits.mean(1) if logits.ndim == 2 else logits
 
 
 def check_share(share: float) -> float:
@@ -168,6 +174,6 @@ class FiniteDifference(Penalty):
         distance = (real - fake).flatten(1).square().mean(1).sqrt().repeat(2)
         moved = critique.discriminator(x + self.sigma * distance.view(-1, *[1] * (x.ndim - 1)) * noise, labels).float()
         logits = torch.cat([critique.real_logits[:count], critique.fake_logits[:count]])
-        slopes: Tensor = ((moved - logits) / self.sigma).square()
+        slopes: Tensor = ((per_sample(moved) - per_sample(logits)) / self.sigma).square()
         # Half the mean over the real ones plus half that over the generated ones, which are as many.
         return x[0].numel() * slopes.mean()

@@ -13,15 +13,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo import __version__, plugins
 from ganzoo.bounded import MAX_PIECES, build_bounded
-from ganzoo.errors import ModelError, PluginError, UsageError
+from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError, describe
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
 from ganzoo.interfaces import Generator
-from ganzoo.model_folder import CONFIG, ModelConfig, PluginConfig, find, read_config, weights_file
+from ganzoo.modality_of import missing, modality_of
+from ganzoo.model_folder import CONFIG, ModelConfig, find_folder, read_config, weights_file
 from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
 
@@ -97,7 +98,7 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
         ModelError: No model folder, or one that is damaged, or whose plugin is not installed.
         UsageError: The folder has no network of that role.
     """
-    folder = find(folder)
+    folder = find_folder(folder)
     config = read_config(folder)
     if role not in config.networks:
         raise UsageError(
@@ -134,6 +135,33 @@ def config_of(network: nn.Module) -> ModelConfig:
     return config
 
 
+def decode(generator: nn.Module, samples: Tensor) -> Any:
+    """Samples as people use them: ``ganzoo.decode(generator, generator.sample(seeds=range(16)))``.
+
+    Args:
+        generator: That made them; from :func:`ganzoo.load`.
+        samples: ``(N, *sample_shape)``.
+
+    Returns:
+        What their modality says: of pictures, a NumPy array ``(N, H, W, C)``, uint8; of arrays, float32
+        ``(N, *sample_shape)``; of others, a list of texts, a data frame.
+
+    Raises:
+        UsageError: The generator was not loaded from a model folder, or the samples have another shape.
+        PluginError: The modality fails.
+    """
+    modality = modality_of(config_of(generator))
+    if tuple(samples.shape[1:]) != modality.sample_shape:
+        wanted = ", ".join(map(str, modality.sample_shape))
+        raise UsageError(f"samples of shape {tuple(samples.shape)}, expected (N, {wanted})")
+    try:
+        return modality.decode(samples.detach())
+    except GanzooError:
+        raise
+    except Exception as error:
+        raise PluginError(f"the modality {modality.name!r} cannot decode its samples: {describe(error)}") from error
+
+
 def _part(config: ModelConfig, role: str, folder: Path) -> Part:
     """How to build a role's network, by what installed plugins say; the file's own words are only compared with theirs."""
     registry = plugins.load().registry
@@ -146,7 +174,7 @@ def _part(config: ModelConfig, role: str, folder: Path) -> Part:
     if registry.find(kind_of(role), name) is None:
         declared = (variant.roles[role], *(preset.options.get(role) for preset in variant.presets.values()))
         if network.plugin.distribution not in registry.distributions():
-            raise _missing(f"the {kind_of(role)} {network.component!r}", network.plugin)
+            raise missing(f"the {kind_of(role)} {network.component!r}", network.plugin)
         if network.component not in declared:
             raise ModelError(
                 f"{folder / CONFIG} names the component {network.component!r}, which no installed plugin declares"
@@ -167,13 +195,8 @@ def shorten(words: object) -> str:
 def _variant_entry(registry: Registry, config: ModelConfig) -> Entry:
     entry = registry.find("variant", f"{config.plugin.distribution}:{config.variant}")
     if entry is None:
-        raise _missing(f"the variant {config.variant!r}", config.plugin)
+        raise missing(f"the variant {config.variant!r}", config.plugin)
     return entry
-
-
-def _missing(needs: str, plugin: PluginConfig) -> ModelError:
-    became, hint = plugins.made_with(plugin.distribution, plugin.version)
-    return ModelError(f"this model needs {needs}, which is not there: {became}", hint=hint)
 
 
 def _versions(config: ModelConfig, origin: Origin) -> str:
@@ -184,10 +207,10 @@ def _versions(config: ModelConfig, origin: Origin) -> str:
 def _build(part: Part, role: str, config: ModelConfig) -> nn.Module:
     networks = build_networks(
         {role: part},
-        sample_shape=config.sample_shape,
+        modality_of(config),
         num_classes=config.num_classes,
-        value_range=config.value_range,
         latent_shape=config.latent_shape,
+        options={other: network.arguments for other, network in config.networks.items()},
     )
     return networks[role]
 

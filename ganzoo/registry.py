@@ -14,10 +14,26 @@ from ganzoo.packages import AGAIN, PROJECT, developed_in
 from ganzoo.variant import NAME, Variant, noting
 
 Kind: TypeAlias = Literal[
-    "variant", "generator", "discriminator", "network", "loss", "penalty", "trainer", "dataset", "extractor"
+    "variant",
+    "generator",
+    "discriminator",
+    "network",
+    "loss",
+    "penalty",
+    "augmentation",
+    "trainer",
+    "modality",
+    "dataset",
+    "extractor",
+    "measure",
+    "protocol",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-PLURALS: dict[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {"loss": "losses", "penalty": "penalties"}
+PLURALS: dict[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {
+    "loss": "losses",
+    "penalty": "penalties",
+    "modality": "modalities",
+}
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 """``module:attr``, the form in which a component is named before it is imported."""
 
@@ -172,8 +188,8 @@ class Registrar:
         """Offer a component.
 
         Args:
-            kind: ``generator``, ``discriminator``, ``network`` (any further role), ``loss``, ``penalty``, ``trainer``
-                ``dataset`` or ``extractor``.
+            kind: ``generator``, ``discriminator``, ``network`` (any further role), ``loss``, ``penalty``, ``augmentation``,
+                ``trainer``, ``modality``, ``dataset``, ``extractor``, ``measure`` or ``protocol``.
             name: What users type.
             target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
                 function itself.

@@ -14,16 +14,19 @@ import torch
 
 from ganzoo import plugins
 from ganzoo.data.given import Data, given
+from ganzoo.devices import choose_device
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
+from ganzoo.parsing import parse_augmentation, parse_count, parse_duration, parse_penalty
 from ganzoo.pinned import pinned
-from ganzoo.training.config import Budget, parse_count, parse_duration, parse_penalty, resolve
+from ganzoo.training.config import resolve
 from ganzoo.training.gone import naming_what_is_gone
-from ganzoo.training.precision import Precision, choose_device
+from ganzoo.training.precision import Precision
 from ganzoo.training.prepare import Prepared, prepare
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.run import Run, execute
 from ganzoo.training.scoring import Scoring
+from ganzoo.training.settings import Budget
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
@@ -40,13 +43,14 @@ LONG_IMAGES = 5_000_000
 def train(
     variant: str,
     *,
-    data: Data = "fashion-mnist-10k",
+    data: Data | None = None,
     resolution: int | None = None,
     preset: str | None = None,
     budget: str | None = None,
     images: int | str | None = None,
     loss: str | None = None,
     penalty: str | Sequence[str] | None = None,
+    augment: str | Sequence[str] | None = None,
     mirror: bool | None = None,
     options: Mapping[str, Json] | None = None,
     seed: int = 0,
@@ -74,7 +78,7 @@ def train(
 
     Args:
         variant: A name from ``ganzoo list``, or ``name@preset``.
-        data: What to train on.
+        data: What to train on; by default what the variant says, or fashion-mnist-10k.
 
             - Text: what ``--data`` takes: a registered dataset, a folder or zip of pictures, an IDX, NPY or NPZ file, or a
               dataset name of timm's, with options after a question mark.
@@ -95,6 +99,8 @@ def train(
         images: Images to train: ``500_000`` or ``"500k"``; with both, whichever comes first; with neither, the preset's.
         loss: Another loss; ``ganzoo list --kind losses`` has all.
         penalty: Other penalties: ``"r1"``, ``"r1=0.1"`` with its weight, several of them in a list, or ``"none"``.
+        augment: Augmentations, which change all that the discriminator sees: ``"mirror"``, ``"shift=0.5"`` with its strength,
+            several of them in a list, or ``"none"``; ``ganzoo list --kind augmentations`` has all.
         mirror: Whether to show half of all pictures mirrored, left to right. None: if a simple test cannot tell them from
             mirrored ones.
         options: What ``-o`` takes on the command line, e.g. ``{"batch_size": 128, "generator.width": 64}``.
@@ -146,6 +152,7 @@ def train(
                 images=images,
                 loss=loss,
                 penalty=penalty,
+                augment=augment,
                 mirror=mirror,
                 options=options,
                 seed=seed,
@@ -172,13 +179,14 @@ def train(
 def request(
     variant: str,
     *,
-    data: Data,
+    data: Data | None,
     resolution: int | None,
     preset: str | None,
     budget: str | None,
     images: int | str | None,
     loss: str | None,
     penalty: str | Sequence[str] | None,
+    augment: str | Sequence[str] | None,
     mirror: bool | None,
     options: Mapping[str, Json] | None,
     seed: int,
@@ -213,8 +221,8 @@ def request(
             plugins.load().registry,
             variant,
             preset=preset,
-            options=_options(options, loss, penalty, mirror),
-            data=given(data),
+            options=_options(options, loss, penalty, augment, mirror),
+            data=None if data is None else given(data),
             resolution=resolution,
             seed=seed,
             budget_seconds=budget_seconds,
@@ -231,12 +239,18 @@ def request(
 
 
 def _options(
-    options: Mapping[str, Json] | None, loss: str | None, penalty: str | Sequence[str] | None, mirror: bool | None
+    options: Mapping[str, Json] | None,
+    loss: str | None,
+    penalty: str | Sequence[str] | None,
+    augment: str | Sequence[str] | None,
+    mirror: bool | None,
 ) -> dict[str, Json]:
     """All options, those that have a word of their own too."""
     chosen = dict(options or {})
-    penalties = None if penalty is None else _penalties(penalty)
-    for key, value in (("loss", loss), ("penalties", penalties), ("mirror", mirror)):
+    penalties = None if penalty is None else _terms("penalty", "penalties", penalty, "r1=0.1")
+    augmentations = None if augment is None else _terms("augment", "augmentations", augment, "mirror")
+    words = {"loss": loss, "penalties": penalties, "augmentations": augmentations, "mirror": mirror}
+    for key, value in words.items():
         if value is not None:
             if key in chosen:
                 raise UsageError(f"{key} is given twice, as an option of its own and with -o")
@@ -244,18 +258,19 @@ def _options(
     return chosen
 
 
-def _penalties(penalty: str | Sequence[str]) -> dict[str, Json]:
-    texts = [penalty] if isinstance(penalty, str) else list(penalty)
+def _terms(word: str, plural: str, asked: str | Sequence[str], example: str) -> dict[str, Json]:
+    """Penalties, or augmentations, by name, as they are typed after ``--word``."""
+    texts = [asked] if isinstance(asked, str) else list(asked)
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise UsageError(
-            f"penalty={penalty!r} names no penalties", hint="for example: penalty='r1=0.1', or penalty='none' for no penalty"
-        )
+        hint = f"for example: {word}={example!r}, or {word}='none' for none"
+        raise UsageError(f"{word}={asked!r} names no {plural}", hint=hint)
     if "none" in texts and len(texts) > 1:
-        raise UsageError("--penalty none excludes any other")
+        raise UsageError(f"--{word} none excludes any other")
     found: dict[str, Json] = {}
-    for name, arguments in (item for text in texts for item in parse_penalty(text).items()):
+    parse = parse_penalty if word == "penalty" else parse_augmentation
+    for name, arguments in (item for text in texts for item in parse(text).items()):
         if name in found:
-            raise UsageError(f"the penalty {name} is given twice")
+            raise UsageError(f"the {'penalty' if word == 'penalty' else 'augmentation'} {name} is given twice")
         found[name] = arguments
     return found
 

@@ -1,107 +1,65 @@
-"""Seeds to samples on disk: one picture of many, a folder of pictures, or an array, in bounded memory."""
+"""Seeds to samples on disk, in the forms that their modality writes, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ganzoo.class_names import folder_name
-from ganzoo.errors import UsageError
+from ganzoo.errors import GanzooError, PluginError, UsageError, describe
 from ganzoo.files import replace_file, replace_folder, unwritable, user_path
 from ganzoo.interfaces import Generator
-from ganzoo.model_folder import can_be_drawn as can_be_drawn
+from ganzoo.modalities.base import AT_ONCE, PREVIEW_FORMS, Batch, Modality, Rows, Samples
 from ganzoo.threads import on_fastest_threads
-
-AT_ONCE = 256
-"""So many samples are made and written at a time."""
-
-SHEETS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-"""The forms of a sheet of pictures, by what the file's name ends in."""
-QUALITY = 92
-"""Of JPEG and WebP, of 100."""
 
 TRIAL = 16
 """On so many it is tried how many threads are fastest."""
 
-MAX_GRID = 10_000
-"""The most pictures that go on one sheet."""
-MAX_PIXELS = {"JPEG": 65_500, "WEBP": 16_383}
-"""The most that a sheet of these forms can be wide or high."""
 MAX_LETTERS = 1 << 22
 """The most that the names of all classes may take as an array, 4 bytes each."""
 
 Progress = Callable[[int, int], None]
-Batches = Callable[[int, int], Tensor]
-"""``(start, stop)`` to the samples of that range."""
-Labels = Callable[[int, int], list[int] | None]
-"""``(start, stop)`` to the classes of the samples of that range; None if they have none."""
-Rows = npt.NDArray[Any]
 
 
-def to_levels(samples: Tensor) -> Tensor:
-    """Pictures in [-1, 1] as uint8 of the same shape, clipped and rounded to nearest."""
-    return samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+def write_preview(stem: Path, samples: Tensor, modality: Modality) -> Path:
+    """Write a few samples as files that can be looked at, or else as ``stem.npz``. Returns the path of the first."""
+    return write_shown(stem, modality.decode(samples), modality) or _write_npz_preview(stem, samples, modality)
 
 
-def to_uint8(samples: Tensor) -> npt.NDArray[np.uint8]:
-    """Pictures ``(N, C, H, W)`` in [-1, 1] as uint8 ``(N, H, W, C)``, clipped and rounded to nearest."""
-    return to_levels(samples).permute(0, 2, 3, 1).cpu().numpy()
+def write_shown(stem: Path, decoded: object, modality: Modality) -> Path | None:
+    """Write a few samples, as their modality decoded them, as files that can be looked at. Returns the path of the first.
 
-
-def grid(samples: Tensor, columns: int | None = None) -> Image.Image:
-    """Pictures ``(N, C, H, W)`` in [-1, 1] side by side, row by row, with nothing between them.
-
-    Args:
-        samples: What to draw.
-        columns: Pictures in a row; by default as many as make the sheet about square.
+    Raises:
+        PluginError: The modality fails, or makes files of a form that is not known.
     """
-    pictures = to_uint8(samples)
-    count, height, width, channels = pictures.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
-    sheet[:count] = pictures
-    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    return _image(sheet.reshape(rows * height, columns * width, channels))
+    try:
+        files = dict(modality.preview(decoded))
+    except (GanzooError, OSError):
+        raise
+    except Exception as error:
+        raise PluginError(f"the modality {modality.name!r} cannot show its samples: {describe(error)}") from error
+    if odd := files.keys() - set(PREVIEW_FORMS):
+        known = ", ".join(PREVIEW_FORMS)
+        raise PluginError(f"the modality {modality.name!r} shows samples as .{min(odd)}, which is none of {known}")
+    paths = []
+    for form in (form for form in PREVIEW_FORMS if form in files):
+        paths.append(stem.with_name(f"{stem.name}.{form}"))
+        with replace_file(paths[-1]) as beside:
+            beside.write_bytes(files[form])
+    return paths[0] if paths else None
 
 
-def write_grid(path: Path, samples: Tensor, columns: int | None = None) -> None:
-    """Write :func:`grid` as PNG."""
-    save_image(path, grid(samples, columns))
-
-
-def save_image(path: Path, image: Image.Image) -> None:
-    """Write a picture, all or nothing, as JPEG or WebP if its name ends so, else as PNG."""
-    form = SHEETS.get(path.suffix.lower(), "PNG")
-    if max(image.size) > MAX_PIXELS.get(form, max(image.size)):
-        width, height = image.size
-        raise UsageError(
-            f"a sheet of {width}x{height} pixels is larger than {path.suffix} can be", hint="as .png it can be written"
-        )
-    with replace_file(path) as beside:
-        image.save(beside, format=form, **({} if form == "PNG" else {"quality": QUALITY}))
-
-
-def write_preview(stem: Path, samples: Tensor, *, drawn: bool) -> Path:
-    """Write a few samples as ``stem.png`` if they are to be drawn, else as ``stem.npz``. Returns the file's path."""
-    if drawn:
-        path = stem.with_name(stem.name + ".png")
-        write_grid(path, samples)
-    else:
-        path = stem.with_name(stem.name + ".npz")
-        write_array(path, lambda start, stop: samples[start:stop], len(samples), drawn=False)
+def _write_npz_preview(stem: Path, samples: Tensor, modality: Modality) -> Path:
+    path = stem.with_name(f"{stem.name}.npz")
+    write_array(path, Samples(len(samples), lambda start, stop: Batch(samples[start:stop], (), None)), modality)
     return path
 
 
@@ -109,8 +67,8 @@ def sample_to(
     path: Path,
     generator: Generator,
     seeds: Sequence[int],
+    modality: Modality,
     *,
-    drawn: bool,
     classes: Sequence[int] | None = None,
     class_names: Sequence[str] = (),
     truncation: float | None = None,
@@ -119,12 +77,11 @@ def sample_to(
     """Write the samples of ``seeds`` to ``path``.
 
     Args:
-        path: ``*.png``, ``*.jpg`` or ``*.webp``: all on one sheet, which has a row for each class if there are several.
-            ``*.npz``: see :func:`write_array`. Else: a folder, which must not exist or be empty, with a PNG for each seed, in
-            a folder for each class if there are several.
+        path: ``*.npz``: see :func:`write_array`. Else what its ending means to the modality; of pictures, ``*.png``, ``*.jpg``
+            and ``*.webp`` are one sheet, and a name without an ending is a folder, which must not exist or be empty.
         generator: What makes them.
         seeds: One sample each, and if there are several classes one of each class.
-        drawn: Whether the samples are pictures; see :func:`can_be_drawn`.
+        modality: What the samples are.
         classes: Those to draw, one after another, if the generator is conditional; by default one for each seed.
         class_names: The names of all of the generator's classes, if they have some.
         truncation: As in :meth:`ganzoo.Generator.sample`.
@@ -132,34 +89,51 @@ def sample_to(
 
     Raises:
         UsageError: A path that cannot be written, or a form that the samples do not have.
+        PluginError: The modality's writer fails.
     """
     plan = _Plan(seeds, tuple(classes or ()), generator.num_classes, class_names)
     path = user_path(path)
-    form = path.suffix.lower()
     if not plan.count:
         raise UsageError("no seeds to sample")
-    if form not in ("", ".npz", *SHEETS) or path.name in ("", "-"):
-        raise UsageError(f"cannot write to {str(path)!r}", hint="-o takes a .png, .jpg, .webp or .npz, or a folder's name")
-    if form and path.is_dir():
-        raise UsageError(f"{str(path)!r} is a folder")
-    if folder := unwritable(path):
-        raise UsageError(f"cannot write to {str(folder)!r}", hint="name another place: -o grid.png")
-    if form != ".npz" and not drawn:
-        raise UsageError(f"samples of shape {generator.sample_shape} are no pictures", hint="write an array: -o samples.npz")
+    _check_path(path, modality)
+
+    failed: list[Exception] = []
 
     def make(start: int, stop: int) -> Tensor:
         return generator.sample(plan.seeds_of(start, stop), labels=plan.labels_of(start, stop), truncation=truncation)
 
-    def batch(start: int, stop: int) -> Tensor:
-        made = make(start, stop)
+    def batch(start: int, stop: int) -> Batch:
+        try:
+            made = make(start, stop)
+        except Exception as error:
+            failed.append(error)
+            raise
         if progress:
             progress(stop, plan.count)
-        return made
+        return Batch(made, [plan.name_of(index) for index in range(start, stop)], plan.labels_of(start, stop))
 
+    samples = Samples(plan.count, batch, max(1, len(plan.classes)), class_names)
     device = next((t.device for t in generator.parameters()), torch.device("cpu"))
     trial = partial(make, 0, min(TRIAL, plan.count))
     with on_fastest_threads(trial, device) if plan.count > AT_ONCE else contextlib.nullcontext():
-        _write(path, batch, plan, drawn=drawn)
+        _write(path, samples, modality, failed)
+
+
+def _check_path(path: Path, modality: Modality) -> None:
+    """Raise UsageError unless samples of this modality can be written there."""
+    form, writers = path.suffix.lower(), modality.writers()
+    forms = [*(suffix for suffix in writers if suffix), ".npz"]
+    if form not in (*writers, ".npz") or path.name in ("", "-"):
+        words = f"{', '.join(forms[:-1])}{' or ' if forms[1:] else ''}{forms[-1]}" + (
+            ", or a folder's name" if "" in writers else ""
+        )
+        raise UsageError(f"cannot write {modality.noun} to {str(path)!r}", hint=f"-o takes a {words}")
+    if form and path.is_dir():
+        raise UsageError(f"{str(path)!r} is a folder")
+    if folder := unwritable(path):
+        raise UsageError(f"cannot write to {str(folder)!r}", hint=f"name another place: -o samples{forms[0]}")
+    if not form and path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise UsageError(f"{str(path)!r} exists already", hint=f"name a new folder, or a file: -o samples{forms[0]}")
 
 
 @dataclass(frozen=True)
@@ -190,70 +164,56 @@ class _Plan:
             return [self.classes[index // len(self.seeds)] for index in range(start, stop)]
         return [seed % self.num_classes for seed in self.seeds_of(start, stop)] if self.num_classes else None
 
-    def file_of(self, index: int) -> Path:
-        """In a folder of pictures."""
-        name = f"seed{self.seeds[index % len(self.seeds)]:08d}.png"
+    def name_of(self, index: int) -> str:
+        """Of a file for that sample alone."""
+        name = f"seed{self.seeds[index % len(self.seeds)]:08d}"
         if len(self.classes) < 2:
-            return Path(name)
-        return Path(folder_name(self.classes[index // len(self.seeds)], self.class_names), name)
+            return name
+        return f"{folder_name(self.classes[index // len(self.seeds)], self.class_names)}/{name}"
 
 
-def _write(path: Path, batches: Batches, plan: _Plan, *, drawn: bool) -> None:
-    """In the form that the path's suffix names."""
-    count = plan.count
-    blocks = [(start, min(start + AT_ONCE, count)) for start in range(0, count, AT_ONCE)]
-    if path.suffix.lower() == ".npz":
-        write_array(path, batches, count, drawn=drawn, labels=plan.labels_of, class_names=plan.class_names)
-    elif path.suffix.lower() in SHEETS:
-        if count > MAX_GRID:
-            raise UsageError(f"{count} pictures do not fit one sheet of {MAX_GRID}", hint="write an array: -o samples.npz")
-        columns = len(plan.seeds) if len(plan.classes) > 1 else None
-        write_grid(path, torch.cat([batches(*block).cpu() for block in blocks]), columns)
-    else:
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise UsageError(f"{str(path)!r} exists already", hint="name a new folder, or a file: -o grid.png")
-        with replace_folder(path) as beside:
-            for start, stop in blocks:
-                for number, picture in enumerate(to_uint8(batches(start, stop)), start):
-                    file = beside / plan.file_of(number)
-                    file.parent.mkdir(exist_ok=True)
-                    _image(picture).save(file)
+def _write(path: Path, samples: Samples, modality: Modality, failed: Sequence[Exception]) -> None:
+    """In the form that the path's suffix names. What ``failed`` as samples were made is not for the writer to answer for."""
+    form = path.suffix.lower()
+    if form == ".npz":
+        write_array(path, samples, modality)
+        return
+    write = modality.writers()[form]
+    with replace_file(path) if form else replace_folder(path) as beside:
+        try:
+            write(beside, samples)
+        except (GanzooError, OSError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if error in failed:
+                raise
+            raise PluginError(
+                f"the modality {modality.name!r} cannot write {form or 'a folder'}: {describe(error)}"
+            ) from error
 
 
-def write_array(
-    path: Path,
-    batches: Batches,
-    count: int,
-    *,
-    drawn: bool,
-    labels: Labels | None = None,
-    class_names: Sequence[str] = (),
-    chunk: int = AT_ONCE,
-) -> None:
-    """Write samples to an NPZ file, ``chunk`` at a time, so that memory does not grow with ``count``.
+def write_array(path: Path, samples: Samples, modality: Modality) -> None:
+    """Write samples to an NPZ file, some at a time, so that memory does not grow with their number.
 
-    Args:
-        path: The file.
-        batches: Makes the samples of a range.
-        count: How many there are.
-        drawn: Whether they are pictures: these are ``arr_0``, uint8 NHWC; others ``arr_0``, float32, as they are.
-        labels: Their classes, which are ``labels``, int64 ``(count,)``; None if they have none.
-        class_names: Of all classes, by number, which are ``class_names``, texts; left out if they are too long for an array.
-        chunk: How many at a time.
+    ``arr_0`` are the samples as :meth:`ganzoo.Modality.rows` has them: of pictures, uint8 NHWC; of arrays, float32 as they
+    are. ``labels``, int64, are their classes, if they have some; ``class_names``, texts, the names of all classes by number,
+    which are left out if they are too long for an array.
     """
-    blocks = [(start, min(start + chunk, count)) for start in range(0, count, chunk)]
 
-    def samples() -> Iterator[Rows]:
-        for start, stop in blocks:
-            made = batches(start, stop)
-            yield to_uint8(made) if drawn else made.float().cpu().numpy().astype("<f4")
+    def first_of_each(batches: Iterator[tuple[Rows, Rows | None]]) -> Iterator[Rows]:
+        for rows, classes in batches:
+            if classes is not None:
+                labels.append(classes)
+            yield rows
 
+    labels: list[Rows] = []
+    made = ((modality.rows(b.samples), None if b.labels is None else np.asarray(b.labels, "<i8")) for b in samples)
     with replace_file(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        _write_member(archive, "arr_0", count, samples())
-        if labels is not None and labels(0, 1) is not None:
-            _write_member(archive, "labels", count, (np.asarray(labels(*block), "<i8") for block in blocks))
-            if class_names and fits_an_array(class_names):
-                _write_member(archive, "class_names", len(class_names), iter([np.asarray(class_names)]))
+        _write_member(archive, "arr_0", samples.count, first_of_each(made))
+        if labels:
+            _write_member(archive, "labels", samples.count, iter(labels))
+            if samples.class_names and fits_an_array(samples.class_names):
+                _write_member(archive, "class_names", len(samples.class_names), iter([np.asarray(samples.class_names)]))
 
 
 def fits_an_array(names: Sequence[str]) -> bool:
@@ -269,7 +229,3 @@ def _write_member(archive: zipfile.ZipFile, name: str, count: int, parts: Iterat
                 header = {"descr": rows.dtype.str, "fortran_order": False, "shape": (count, *rows.shape[1:])}
                 np.lib.format.write_array_header_1_0(member, header)
             member.write(np.ascontiguousarray(rows).tobytes())
-
-
-def _image(picture: npt.NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)

@@ -1,4 +1,4 @@
-"""A variant: one GAN, described in plain data that needs no torch."""
+"""A variant: one model of the zoo, described in plain data that needs no torch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ Json: TypeAlias = Any
 
 NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 REQUIRED_PRESETS = ("default", "paper")
+
+ALTERNATING = "alternating"
+"""The trainer of most GANs, which needs both networks and a loss."""
+FAMILY = "generative adversarial network"
+DATA = "fashion-mnist-10k"
+"""What a variant trains on where neither it nor the user says."""
 
 EARLY = ("images", "batch_size")
 """Options that a run needs before it knows of which size its pictures are."""
@@ -117,7 +123,7 @@ class Preset(_Described):
 
 @dataclass(frozen=True, kw_only=True)
 class Variant(_Described):
-    """One GAN: which parts it is made of, and the presets that train it.
+    """One model: which parts it is made of, and the presets that train it.
 
     Parts are named by registry name (``"dcgan"``) or by ``"module:attr"`` (``"my_gan.networks:Critic"``), and are
     imported on first use only.
@@ -127,12 +133,14 @@ class Variant(_Described):
         summary: One line for ``ganzoo list``.
         paper: Citation: authors, title, year, link.
         generator: The network that makes samples. EMA follows it and a model folder holds it.
-        discriminator: The network that judges them.
+        discriminator: The network that judges them; None where nothing does, as in a VAE, which needs a trainer of its own.
         networks: Further networks by role, for variants that have them: ``{"encoder": "my_gan.networks:Encoder"}``.
         keeps: The roles that a model folder holds besides ``generator``.
-        loss: The adversarial loss.
+        loss: The adversarial loss; None if its trainer takes none.
         penalties: Penalty name -> its arguments, e.g. ``{"r1": {"weight": 0.1}}``.
         trainer: The algorithm of one training step.
+        family: What kind of model it is, in words that follow "a" or "an": ``variational autoencoder``.
+        data: What it trains on unless the user names something; a registered dataset. By default that of ``ganzoo train``.
         presets: At least ``default`` (the best recipe measured) and ``paper`` (the original's hyper-parameters).
 
     Raises:
@@ -143,18 +151,24 @@ class Variant(_Described):
     summary: str
     paper: str
     generator: str
-    discriminator: str
+    discriminator: str | None
     networks: Mapping[str, str] = field(default_factory=dict)
     keeps: tuple[str, ...] = ()
-    loss: str = "non-saturating"
+    loss: str | None = "non-saturating"
     penalties: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    trainer: str = "alternating"
+    trainer: str = ALTERNATING
+    family: str = FAMILY
+    data: str = DATA
     presets: Mapping[str, Preset]
 
     def _settle(self) -> None:
-        for name in ("name", "summary", "paper", "generator", "discriminator", "loss", "trainer"):
-            if not isinstance(value := getattr(self, name), str) or not value:
-                raise TypeError(f"Variant.{name} must be a non-empty string, got {value!r}")
+        for name in ("name", "summary", "paper", "generator", "discriminator", "loss", "trainer", "family", "data"):
+            value, may_lack = getattr(self, name), name in ("discriminator", "loss")
+            if not (value is None and may_lack) and (not isinstance(value, str) or not value):
+                raise TypeError(f"Variant.{name} must be a non-empty string{' or None' * may_lack}, got {value!r}")
+        for name in ("discriminator", "loss"):
+            if self.trainer == ALTERNATING and getattr(self, name) is None:
+                raise ValueError(f"Variant.{name} of {self.name!r} is None, and the trainer {ALTERNATING!r} needs one")
         if not NAME.fullmatch(self.name):
             raise ValueError(f"Variant.name {self.name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
         for name, kind in (("networks", str), ("penalties", Mapping), ("presets", Preset)):
@@ -173,7 +187,7 @@ class Variant(_Described):
             # The generator's weights are in model.safetensors.
             if role in ("generator", "discriminator", "model") or not role.isidentifier():
                 raise ValueError(f"variant {self.name!r}: {role!r} cannot name a further network")
-        if unknown := set(self.keeps) - {"discriminator", *self.networks}:
+        if unknown := set(self.keeps) - (set(self.roles) - {"generator"}):
             raise ValueError(f"variant {self.name!r} keeps unknown roles {sorted(unknown)}")
         object.__setattr__(self, "keeps", tuple(self.keeps))
         object.__setattr__(self, "networks", freeze(self.networks, "networks"))
@@ -183,7 +197,8 @@ class Variant(_Described):
     @property
     def roles(self) -> dict[str, str]:
         """Every network's component by role, the generator first."""
-        return {"generator": self.generator, "discriminator": self.discriminator, **self.networks}
+        judged = {"discriminator": self.discriminator} if self.discriminator else {}
+        return {"generator": self.generator, **judged, **self.networks}
 
     def to_json(self) -> dict[str, Json]:
         """The variant as plain dicts, lists and scalars."""

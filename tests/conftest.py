@@ -1,6 +1,7 @@
 """What many tests need: made-up plugin distributions, and the installed ``ganzoo`` command."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(serving.close)
     config.stash[HUB] = serving.enter_context(running())
     os.environ["HF_ENDPOINT"] = config.stash[HUB].endpoint
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory):
+    import ganzoo
+
+    run = ganzoo.train(
+        "mlp",
+        images=256,
+        out=tmp_path_factory.mktemp("trained") / "run",
+        options={"generator.hidden": [16], "discriminator.hidden": [16], "batch_size": 32},
+    )
+    return run.folder / "model"
+
+
+@pytest.fixture
+def model(_trained, tmp_path):
+    """A model folder of one's own: tiny, and really trained."""
+    return shutil.copytree(_trained, tmp_path / "model")
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import pytest
 
 from ganzoo.comparison import Result, compare, interval, read_results
 from ganzoo.errors import UnknownNameError, UsageError
-from ganzoo.training.config import Budget
 from ganzoo.training.folder import OtherRunError
+from ganzoo.training.settings import Budget
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
 

@@ -7,8 +7,10 @@ from torch import nn
 
 from ganzoo import plugins
 from ganzoo.errors import UnknownNameError, UsageError
-from ganzoo.factory import build_networks, count_parameters, make_part, options_of
+from ganzoo.factory import build_networks, count_parameters, make_part
 from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.modalities.inferred import of_shape
+from ganzoo.options import options_of
 from ganzoo.registry import Origin, Registrar, Registry
 
 
@@ -149,7 +151,7 @@ def test_networks_are_told_of_each_other(registry):
         "discriminator": make_part(registry, "discriminator", "judge", {"depth": 1}, label="discriminator"),
         "generator": part(registry, width=5),
     }
-    networks = build_networks(parts, sample_shape=(1, 4, 4), num_classes=10)
+    networks = build_networks(parts, of_shape((1, 4, 4), None), num_classes=10)
     assert list(networks) == ["generator", "discriminator"]
     assert networks["discriminator"].latent_shape == (3,)
     assert networks["generator"].num_classes == 10
@@ -159,7 +161,7 @@ def test_networks_are_told_of_each_other(registry):
 def test_a_role_needs_its_kind_of_network(registry):
     wrong = make_part(registry, "generator", "torch.nn:Identity", {}, label="generator")
     with pytest.raises(UsageError, match="not a Generator"):
-        build_networks({"generator": wrong}, sample_shape=(1,))
+        build_networks({"generator": wrong}, of_shape((1,), None))
 
 
 def test_shipped_networks_build_without_memory():

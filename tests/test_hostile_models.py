@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ganzoo
+from ganzoo.card import card
 from ganzoo.errors import GanzooError, PluginError
-from ganzoo.hub.card import card
 from ganzoo.registry import import_reference
 
 CASES = int(os.environ.get("HOSTILE", "200"))

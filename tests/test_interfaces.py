@@ -4,7 +4,9 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UsageError
-from ganzoo.interfaces import Generator, Noise, truncate
+from ganzoo.interfaces import Generator
+from ganzoo.latents import truncate
+from ganzoo.noise import Noise
 
 
 class Perceptron(Generator):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -95,3 +96,11 @@ def test_what_ships_needs_no_network(installed, tmp_path, name):
     wheel, editable = (run(code, site=site, cwd=tmp_path, HF_HUB_CACHE=str(tmp_path)) for site in (installed, None))
     assert len(json.loads(wheel.stdout)) == 4 * 28 * 28, wheel.stderr
     assert wheel.stdout == editable.stdout, editable.stderr
+
+
+def test_every_package_in_plugins_is_an_entry_point_and_is_named_nowhere_else():
+    text = (ROOT / "pyproject.toml").read_text()
+    declared = tomllib.loads(text)["project"]["entry-points"]["ganzoo"]
+    packages = {path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")}
+    assert set(declared.values()) == packages
+    assert [text.count(package) for package in packages] == [1] * len(packages)

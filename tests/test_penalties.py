@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UsageError
-from ganzoo.interfaces import Critique, Noise
+from ganzoo.interfaces import Critique
+from ganzoo.noise import Noise
 from ganzoo.penalties import R1, R2, FiniteDifference, GradientPenalty, Slope
 
 SHAPES = [(12,), (1, 64), (3, 8, 8), (2, 4, 4, 4)]

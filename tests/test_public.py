@@ -12,11 +12,13 @@ import ganzoo
 PACKAGE = Path(ganzoo.__file__).parent
 SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
-    ["errors", "files", "layers", "packages", "plots", "threads", "pinned", "bounded", "class_names"],
-    ["variant", "interfaces"],
-    ["registry", "hookspecs", "losses", "penalties", "data", "model_folder"],
+    ["errors", "files", "layers", "packages", "plots", "threads", "pinned", "bounded", "class_names", "network"],
+    ["devices", "noise", "latents", "modalities"],
+    ["variant", "seeds", "interfaces"],
+    ["parsing", "options", "registry", "hookspecs", "losses", "penalties", "augmentations", "data", "model_folder"],
     ["standard", "factory"],
-    ["plugins", "pretrained", "sampling"],
+    ["plugins", "modality_of", "pretrained", "sampling"],
+    ["card"],
     ["hub"],
     ["training", "evaluation"],
     ["request", "comparison"],

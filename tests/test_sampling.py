@@ -7,7 +7,14 @@ from PIL import Image
 
 from ganzoo.errors import UsageError
 from ganzoo.interfaces import Generator
-from ganzoo.sampling import can_be_drawn, grid, sample_to, to_uint8, write_array, write_preview
+from ganzoo.modalities.array import Array
+from ganzoo.modalities.base import Batch, Samples
+from ganzoo.modalities.inferred import of_shape
+from ganzoo.modalities.pictures import Pictures, grid, to_uint8
+from ganzoo.sampling import sample_to, write_array, write_preview
+
+PICTURES = Pictures(sample_shape=(1, 4, 4))
+ROWS = Array(sample_shape=(12,))
 
 
 class Seeds(Generator):
@@ -48,7 +55,7 @@ def test_colour_keeps_its_channels():
 def test_three_forms_hold_the_same_pictures(tmp_path, channels):
     generator, seeds = pictures(channels), range(5, 305)
     for name in ("sheet.png", "folder", "array.npz"):
-        sample_to(tmp_path / name, generator, seeds, drawn=True)
+        sample_to(tmp_path / name, generator, seeds, PICTURES)
     array = np.load(tmp_path / "array.npz")["arr_0"]
     assert array.shape == (300, 4, 4, channels)
     assert array.dtype == np.uint8
@@ -66,29 +73,29 @@ def test_an_array_is_never_whole_in_memory(tmp_path):
 
     def batches(start, stop):
         asked.append(stop - start)
-        return torch.full((stop - start, 1, 2, 2), start / 1000 - 1)
+        return Batch(torch.full((stop - start, 1, 2, 2), start / 1000 - 1), (), None)
 
-    write_array(tmp_path / "x.npz", batches, 1000, drawn=True, chunk=64)
+    write_array(tmp_path / "x.npz", Samples(1000, batches, at_once=64), PICTURES)
     assert max(asked) == 64
     assert np.load(tmp_path / "x.npz")["arr_0"].shape == (1000, 2, 2, 1)
 
 
 def test_what_is_no_picture_stays_as_it_is(tmp_path):
     rows = Rows(latent_shape=(1,), sample_shape=(5,))
-    sample_to(tmp_path / "x.npz", rows, range(10), drawn=False)
+    sample_to(tmp_path / "x.npz", rows, range(10), ROWS)
     array = np.load(tmp_path / "x.npz")["arr_0"]
     assert array.dtype == np.float32
     assert np.array_equal(array, rows.sample(range(10)).numpy())
-    with pytest.raises(UsageError, match="no pictures"):
-        sample_to(tmp_path / "x.png", rows, range(10), drawn=False)
-    assert write_preview(tmp_path / "preview", rows.sample(range(3)), drawn=False).name == "preview.npz"
+    with pytest.raises(UsageError, match="cannot write rows of numbers"):
+        sample_to(tmp_path / "x.png", rows, range(10), ROWS)
+    assert write_preview(tmp_path / "preview", rows.sample(range(3)), ROWS).name == "preview.npz"
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="exists"):
-        sample_to(tmp_path / "mine", pictures(), range(3), drawn=True)
+        sample_to(tmp_path / "mine", pictures(), range(3), PICTURES)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
 
 
@@ -104,30 +111,30 @@ def test_a_failure_leaves_nothing(tmp_path):
 
     for name in ("x.npz", "x.png", "folder"):
         with pytest.raises(RuntimeError):
-            sample_to(tmp_path / name, Breaks(latent_shape=(1,), sample_shape=(1, 4, 4)), range(1000), drawn=True)
+            sample_to(tmp_path / name, Breaks(latent_shape=(1,), sample_shape=(1, 4, 4)), range(1000), PICTURES)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_ends_at_the_total(tmp_path):
     seen = []
-    sample_to(tmp_path / "x.npz", pictures(), range(600), drawn=True, progress=lambda done, total: seen.append((done, total)))
+    sample_to(tmp_path / "x.npz", pictures(), range(600), PICTURES, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (600, 600)
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
 
 
 def test_pictures_are_bounded_grey_or_rgb():
-    assert can_be_drawn((1, 8, 8), (-1.0, 1.0))
-    assert can_be_drawn((3, 8, 8), (-1.0, 1.0))
-    assert not can_be_drawn((1, 8, 8), None)
-    assert not can_be_drawn((2, 8, 8), (-1.0, 1.0))
-    assert not can_be_drawn((12,), None)
+    assert of_shape((1, 8, 8), (-1.0, 1.0)).name == "pictures"
+    assert of_shape((3, 8, 8), (-1.0, 1.0)).name == "pictures"
+    assert of_shape((1, 8, 8), None).name == "array"
+    assert of_shape((2, 8, 8), (-1.0, 1.0)).name == "array"
+    assert of_shape((12,), None).name == "array"
 
 
 @pytest.mark.parametrize("name", ["grid.gif", "x.npy", "-", ""])
 def test_a_name_that_is_no_form_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="cannot write"):
-        sample_to(Path(name), pictures(), range(3), drawn=True)
+        sample_to(Path(name), pictures(), range(3), PICTURES)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,7 +142,7 @@ def test_a_name_that_is_no_form_is_refused(tmp_path, monkeypatch, name):
     ("name", "form"), [("grid.jpg", "JPEG"), ("grid.JPEG", "JPEG"), ("grid.webp", "WEBP"), ("grid.png", "PNG")]
 )
 def test_a_sheet_has_the_form_that_its_name_ends_in(tmp_path, name, form):
-    sample_to(tmp_path / name, pictures(), range(4), drawn=True)
+    sample_to(tmp_path / name, pictures(), range(4), PICTURES)
     with Image.open(tmp_path / name) as sheet:
         assert sheet.format == form
         assert sheet.size[0] == sheet.size[1]

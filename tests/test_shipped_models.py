@@ -9,10 +9,10 @@ import yaml
 from PIL import Image
 
 import ganzoo
-from ganzoo.hub.card import card as written
+from ganzoo.card import card as written
 from ganzoo.hub.shipped import shipped_models
+from ganzoo.modalities.pictures import grid
 from ganzoo.model_folder import read_config, read_scores
-from ganzoo.sampling import grid
 
 MODELS = shipped_models()
 MOST = 3 << 20
@@ -50,7 +50,7 @@ def test_its_card_has_its_scores(name):
     (row,) = read_scores(MODELS[name])
     told = {m["type"]: m["value"] for result in card["model-index"][0]["results"] for m in result["metrics"]}
     assert told["fd"] == pytest.approx(row["scores"]["fd"], abs=1e-6)
-    assert text == written(MODELS[name], name), "write it anew: ganzoo.hub.card.write_card"
+    assert text == written(MODELS[name], name), "write it anew: ganzoo.card.write_card"
     assert "TODO" not in text
     assert f'ganzoo.load("{name}")' in text
 

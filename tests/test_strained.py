@@ -14,7 +14,7 @@ import ganzoo
 from ganzoo import plugins
 from ganzoo.data.order import Order
 from ganzoo.errors import UsageError
-from ganzoo.sampling import grid
+from ganzoo.modalities.pictures import grid
 from ganzoo.training.config import resolve
 from ganzoo.training.prepare import prepare
 from ganzoo.training.run import execute

@@ -9,8 +9,9 @@ import pytest
 from ganzoo.comparison import compare
 from ganzoo.errors import UsageError
 from ganzoo.training.command import command_of
-from ganzoo.training.config import Budget, resolve
+from ganzoo.training.config import resolve
 from ganzoo.training.folder import OtherRunError, differences
+from ganzoo.training.settings import Budget
 
 CODE = """
 import ganzoo

@@ -28,11 +28,11 @@ It is written from config.json and metrics.json alone, so that what it says is w
 def card(folder: Path, name: str | None, license_name: str | None, as_json: bool) -> None:
     """Write the model card of the model in FOLDER, or in the folder of a run."""
     from ganzoo import model_folder
+    from ganzoo.card import write_card
     from ganzoo.errors import UsageError
-    from ganzoo.hub.card import write_card
-    from ganzoo.hub.find import find
+    from ganzoo.hub.locate import locate
 
-    found = find(folder)
+    found = locate(folder)
     if not found.own:
         raise UsageError(f"{folder} is not yours to write to", hint="make a copy: ganzoo pull USER/REPO FOLDER")
     path = found.folder

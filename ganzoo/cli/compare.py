@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
+
+if TYPE_CHECKING:
+    from ganzoo import comparison
 
 COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage")
 
@@ -31,8 +35,7 @@ It needs the packages of pip install '.[evaluation]'; if one is missing, the err
 @click.argument("names", nargs=-1, required=True, metavar="NAME[@PRESET]...", shell_complete=complete.variants)
 @click.option(
     "--data",
-    default="fashion-mnist-10k",
-    show_default=True,
+    show_default="what the first NAME says, mostly fashion-mnist-10k",
     metavar="DATA",
     shell_complete=complete.data,
     help="What to train on.",
@@ -62,7 +65,7 @@ It needs the packages of pip install '.[evaluation]'; if one is missing, the err
 @json_option
 def compare(
     names: tuple[str, ...],
-    data: str,
+    data: str | None,
     real: str | None,
     resolution: int | None,
     budget: str | None,
@@ -79,7 +82,8 @@ def compare(
 
     from ganzoo import comparison
     from ganzoo.cli.progress import counting, watching
-    from ganzoo.training.config import Budget, parse_count, parse_duration
+    from ganzoo.parsing import parse_count, parse_duration
+    from ganzoo.training.settings import Budget
 
     begun = itertools.count(1)
 
@@ -110,7 +114,13 @@ def compare(
     if as_json:
         out.json([asdict(result) for result in results])
         return
-    groups = comparison.by_contender(results)
+    _tell(results, folder)
+
+
+def _tell(results: list[comparison.Result], folder: Path) -> None:
+    """A row for each contender, and by what they were scored."""
+    from ganzoo.comparison import by_contender
+
     shown = [name for name in COLUMNS if all(name in result.scores for result in results)]
     failed = any(result.alarm for result in results)
     rows = [
@@ -121,7 +131,7 @@ def compare(
             *(interval_of([r.scores[column] for r in rows]) for column in shown),
             *([f"{sum(r.alarm is not None for r in rows)} of {len(rows)}"] if failed else []),
         ]
-        for name, rows in groups.items()
+        for name, rows in by_contender(results).items()
     ]
     out.table(("NAME", "SEEDS", "IMAGES", *map(str.upper, shown), *(["NO GOOD"] if failed else [])), rows)
     protocol = results[0].protocol

@@ -74,7 +74,8 @@ def _computing(problems: list[str]) -> Iterator[tuple[str, Json]]:
     """What networks run on, tried with one small product."""
     import torch
 
-    from ganzoo.training.precision import choose_device, choose_precision
+    from ganzoo.devices import choose_device
+    from ganzoo.training.precision import choose_precision
 
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if accelerator is None and Path("/dev/nvidia0").exists() and "CUDA_VISIBLE_DEVICES" not in os.environ:

@@ -106,8 +106,8 @@ def evaluate(
     MODEL may also be samples: pictures in any form that --data takes, such as a folder or an NPZ that ganzoo sample wrote.
     """
     from ganzoo.cli.progress import counting
+    from ganzoo.devices import choose_device
     from ganzoo.evaluation import evaluate as evaluation
-    from ganzoo.training.precision import choose_device
 
     with counting("judging") as progress:
         scores = evaluation.evaluate(

@@ -28,11 +28,11 @@ A folder that is called like a variant: ganzoo info ./dcgan
 @click.argument("name", shell_complete=complete.described)
 @json_option
 def info(name: str, as_json: bool) -> None:
-    """Show what NAME is: a variant, the folder of a run, or a trained model.
+    """Show what NAME is: a variant, a dataset, the folder of a run, or a trained model.
 
     Of a variant (or NAME@PRESET): its parts, every option with its value, and its presets. Of a run or a model: what it was
     trained on and how long, what was noticed, its scores with their protocols, where its files are, and the commands that
-    sample it, score it and resume it. Nothing is downloaded.
+    sample it, score it and resume it. Of a registered dataset: its options. Nothing is downloaded.
     """
     from ganzoo import plugins
     from ganzoo.errors import UnknownNameError
@@ -43,14 +43,18 @@ def info(name: str, as_json: bool) -> None:
         if _is_folder(name):
             out.say(f"{name!r} is a folder here, too: ganzoo info ./{name}")
         _tell_variant(registry, name, as_json=as_json)
+    elif registry.find("dataset", name):
+        _tell_dataset(registry, name, as_json=as_json)
     elif name in shipped or "/" in name or name.startswith((".", "~", "shipped:")) or _is_folder(name):
         from ganzoo.cli.info_folder import find_folder, tell
         from ganzoo.training.report import report
 
         tell(name, report(find_folder(name, shipped=shipped)), registry, as_json=as_json)
     else:
-        known = [*registry.names("variant"), *shipped]
-        raise UnknownNameError("variant or model", name, known, hint="a run or a model of your own is told by its folder")
+        known = [*registry.names("variant"), *registry.names("dataset"), *shipped]
+        raise UnknownNameError(
+            "variant, dataset or model", name, known, hint="a run or a model of your own is told by its folder"
+        )
 
 
 def _is_folder(name: str) -> bool:
@@ -61,15 +65,15 @@ def _is_folder(name: str) -> bool:
 
 
 def _tell_variant(registry: Registry, name: str, *, as_json: bool) -> None:
-    from ganzoo.factory import options_of, summaries_of
-    from ganzoo.training.config import LoopSettings, resolve
+    from ganzoo.options import options_of, summaries_of
+    from ganzoo.training.config import resolve
+    from ganzoo.training.settings import LoopSettings
 
     config = resolve(registry, name)
     entry, variant = config.entry, config.variant
-    penalties = {f"penalties.{penalty}": part for penalty, part in config.penalties.items()}
     options: dict[str, Json] = config.loop.model_dump()
     summaries: dict[str, Json] = dict(summaries_of(LoopSettings))
-    for label, part in (config.parts | penalties).items():
+    for label, part in (config.parts | config.terms).items():
         prefix = "" if label == "trainer" else f"{label}."
         options |= {f"{prefix}{option}": value for option, value in part.arguments.items()}
         summaries |= {f"{prefix}{name}": option.summary for name, option in options_of(part.component).items()}
@@ -90,14 +94,41 @@ def _tell_variant(registry: Registry, name: str, *, as_json: bool) -> None:
         {
             registry.name_of(entry): {
                 "summary": variant.summary,
+                "family": variant.family,
                 "paper": variant.paper,
+                "data": variant.data,
                 "plugin": f"{entry.origin.distribution}:{entry.origin.plugin} {entry.origin.version}",
             },
-            "parts": {label: part.name for label, part in (config.parts | penalties).items()},
+            "parts": {label: part.name for label, part in (config.parts | config.terms).items()},
             f"options, as the preset {config.preset} has them": {
                 key: f"{_literal(value):<12}  {summaries.get(key, '')}" for key, value in options.items()
             },
             **presets,
+        }
+    )
+
+
+def _tell_dataset(registry: Registry, name: str, *, as_json: bool) -> None:
+    """A registered dataset: where it comes from, what it is scored by, and the options that follow its name."""
+    from ganzoo.options import options_of
+
+    entry = registry.get("dataset", name)
+    options = [o for o in options_of(entry.resolve()).values() if o.name not in ("resolution", "progress")]
+    if as_json:
+        told = [{"name": o.name, "default": None if o.required else o.default, "about": o.summary} for o in options]
+        out.json({"dataset": entry.name, "summary": entry.summary, "origin": asdict(entry.origin), "options": told})
+        return
+    facts = {
+        "summary": entry.summary,
+        "plugin": f"{entry.origin.distribution}:{entry.origin.plugin} {entry.origin.version}",
+        "scored by": entry.held_out,
+        "train on it": f"ganzoo train NAME --data {name}",
+    }
+    shown = {o.name: f"{'needed' if o.required else _literal(o.default):<12}  {o.summary}" for o in options}
+    out.fields(
+        {
+            registry.name_of(entry): {key: value for key, value in facts.items() if value},
+            **({f"options: --data '{name}?KEY=VALUE'": shown} if shown else {}),
         }
     )
 

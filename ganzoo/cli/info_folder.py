@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganzoo.card import SCORES, is_score
 from ganzoo.cli.output import out
-from ganzoo.hub.card import SCORES, is_score
 from ganzoo.registry import Registry
 from ganzoo.training.progress import duration
 from ganzoo.variant import Json
@@ -39,7 +39,7 @@ def find_folder(name: str, *, shipped: Mapping[str, Path]) -> Path:
     """
     from ganzoo.errors import HubError
     from ganzoo.files import user_path
-    from ganzoo.hub.find import find
+    from ganzoo.hub.locate import locate
     from ganzoo.model_folder import CONFIG, SCORES
     from ganzoo.training.folder import read_run
 
@@ -47,7 +47,7 @@ def find_folder(name: str, *, shipped: Mapping[str, Path]) -> Path:
     if name not in shipped and read_run(path) is not None:
         return path
     try:
-        return find(name, files=(CONFIG, SCORES), local_files_only=True).folder
+        return locate(name, files=(CONFIG, SCORES), local_files_only=True).folder
     except HubError as error:
         # More people mistype a folder than ask for what they have not pulled.
         raise HubError(f"there is no folder {name!r} here; {error.message}", hint=error.hint) from error
@@ -75,8 +75,8 @@ def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[st
     following: dict[str, str] = {}
     quoted = shlex.quote(name)
     if told["model"]:
-        following["sample"] = f"ganzoo sample {quoted} --seeds 0-63 -o {'grid.png' if told['drawn'] else 'samples.npz'}"
-    if told["model"] and told["drawn"]:
+        following["sample"] = f"ganzoo sample {quoted} --seeds 0-63 -o {told['output'] or 'samples.npz'}"
+    if told["model"] and told["judged_by"]:
         known = isinstance(told["data"], str) and (told["run"] or registry.find("dataset", told["data"]))
         following["evaluate"] = f"ganzoo evaluate {quoted}" + ("" if known else " --data DATA")
     if told["run"] and (words := _go_on(told, registry)):

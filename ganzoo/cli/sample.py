@@ -46,7 +46,13 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
     metavar="SEEDS",
     help=f"7 or 0-63 or 1,5,10-19. Default: {SEEDS}, or {SEEDS_OF_EACH} of each of several classes.",
 )
-@click.option("-o", "--output", type=UserPath(), default="samples.png", show_default=True, help="Where to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(),
+    show_default="samples.png, or what such samples are best written as",
+    help="Where to write.",
+)
 @click.option(
     "--class",
     "classes",
@@ -61,7 +67,7 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
 def sample(
     model: str,
     seeds: str | None,
-    output: Path,
+    output: Path | None,
     classes: tuple[str, ...],
     truncation: float | None,
     device: str,
@@ -74,14 +80,17 @@ def sample(
     asked = parse_seeds(seeds) if seeds is not None else None
 
     from ganzoo.cli.progress import counting
+    from ganzoo.devices import choose_device
     from ganzoo.hub.load import load
+    from ganzoo.modality_of import modality_of
     from ganzoo.pretrained import config_of
-    from ganzoo.sampling import can_be_drawn, fits_an_array, sample_to
-    from ganzoo.training.precision import choose_device
+    from ganzoo.sampling import fits_an_array, sample_to
 
-    there = output.is_file()
     generator = load(model, device=choose_device(device))
     config = config_of(generator)
+    modality = modality_of(config)
+    output = output or Path(f"samples{Path(modality.output).suffix}")
+    there = output.is_file()
     labels = choose_classes(model, classes, generator.num_classes, config) if classes else None
     seeds = seeds or (SEEDS_OF_EACH if labels and len(labels) > 1 else SEEDS)
     chosen = asked or parse_seeds(seeds)
@@ -89,9 +98,8 @@ def sample(
         raise UsageError(f"{len(chosen):,} samples of each of {len(labels):,} classes are more than {MAX_SEEDS:,}")
     names = config.class_names if len(config.class_names) == generator.num_classes else ()
     with counting("sampling") as progress:
-        drawn = can_be_drawn(generator.sample_shape, config.value_range)
         which: Any = {"classes": labels, "class_names": names}
-        sample_to(output, generator, chosen, drawn=drawn, **which, truncation=truncation, progress=progress)
+        sample_to(output, generator, chosen, modality, **which, truncation=truncation, progress=progress)
     if names and output.suffix.lower() == ".npz" and not fits_an_array(names):
         out.say(f"the names of the {len(names):,} classes are left out of {output}: together they are too long")
     if there:
@@ -101,7 +109,7 @@ def sample(
         return
     count = len(chosen) * (len(labels) if labels else 1)
     told = {"output": str(output), "model": model, "seeds": seeds, "classes": labels, "count": count}
-    out.json({**told, "sample_shape": generator.sample_shape, "pictures": drawn, "replaced": there})
+    out.json({**told, "sample_shape": generator.sample_shape, "modality": modality.name, "replaced": there})
 
 
 def choose_classes(model: str, texts: Sequence[str], count: int, config: ModelConfig) -> list[int]:

@@ -79,8 +79,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.argument("variant", metavar="NAME", shell_complete=complete.variants)
 @click.option(
     "--data",
-    default="fashion-mnist-10k",
-    show_default=True,
+    show_default="what NAME says, mostly fashion-mnist-10k",
     shell_complete=complete.data,
     help="What to train on; its forms are below.",
 )
@@ -106,6 +105,15 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
     metavar="NAME[=WEIGHT]",
     shell_complete=complete.named("penalty", "none"),
     help="Other penalties, or none. May be repeated.",
+)
+@click.option(
+    "--augment",
+    "augmentations",
+    multiple=True,
+    metavar="NAME[=P]",
+    shell_complete=complete.named("augmentation", "none"),
+    help="Change all that the discriminator sees, real and generated, for example --augment shift=0.5. P is its strength, "
+    "from 0 to 1. May be repeated; see: ganzoo list --kind augmentations.",
 )
 @click.option(
     "--mirror/--no-mirror",
@@ -168,13 +176,14 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @json_option
 def train(
     variant: str,
-    data: str,
+    data: str | None,
     resolution: int | None,
     preset: str | None,
     budget: str | None,
     images: str | None,
     loss: str | None,
     penalties: tuple[str, ...],
+    augmentations: tuple[str, ...],
     mirror: bool | None,
     options: tuple[str, ...],
     seed: int,
@@ -193,8 +202,8 @@ def train(
 ) -> None:
     """Train the variant NAME and leave a model in the run's folder."""
     from ganzoo.cli.progress import watching
+    from ganzoo.parsing import parse_option
     from ganzoo.request import request
-    from ganzoo.training.config import parse_option
     from ganzoo.training.run import execute
 
     with watching() as watcher:
@@ -207,6 +216,7 @@ def train(
             images=images,
             loss=loss,
             penalty=penalties or None,
+            augment=augmentations or None,
             mirror=mirror,
             options=dict(parse_option(text) for text in options),
             seed=seed,
@@ -229,22 +239,7 @@ def train(
         run = execute(prepared, fresh=fresh, watcher=watcher)
     if not prepared.processes.is_main:
         return
-    output = "grid.png" if run.samples.suffix == ".png" else "samples.npz"
-    following = f"next: ganzoo sample {run.folder} --seeds 0-63 -o {output}"
-    if run.interrupted:
-        following = f"the same command goes on; {following}"
-    elif run.resumed == run.images:
-        following = f"a larger --budget or --images goes on, --fresh starts over; {following}"
-    elif run.alarm and run.advice:
-        following = f"{run.advice}; {following}"
-    elif run.images < config.loop.images * EARLY and not run.alarm:
-        usual = f"the preset trains on {config.loop.images:,} images"
-        following = f"{usual}, and the same command with a larger --budget or --images goes on; {following}"
-    done = "interrupted" if run.interrupted else "was done" if run.resumed == run.images else "done"
-    noticed = (
-        f", but what it made is no good: it {run.alarm}" if run.alarm else f"; it {run.recovered}" if run.recovered else ""
-    )
-    out.say(f"{done} after {run.images:,} images in {run.seconds:.0f} s{noticed}; {following}")
+    out.say(_in_the_end(run, config.loop.images, prepared.store.modality.output))
     if word := shown_often(prepared, run):
         out.say(word)
     code = INTERRUPTED if run.interrupted else NO_GOOD if run.alarm else 0
@@ -254,6 +249,28 @@ def train(
         out.table(("WHAT", "WHERE"), [("model", str(run.folder / "model")), ("samples", str(run.samples))])
     if code:
         click.get_current_context().exit(code)
+
+
+def _in_the_end(run: Run, usual: int, output: str) -> str:
+    """The last line: how the run ended, what was noticed, and what to do next.
+
+    The preset trains on ``usual`` images, and samples are best written to ``output``.
+    """
+    following = f"next: ganzoo sample {run.folder} --seeds 0-63 -o {output}"
+    if run.interrupted:
+        following = f"the same command goes on; {following}"
+    elif run.resumed == run.images:
+        following = f"a larger --budget or --images goes on, --fresh starts over; {following}"
+    elif run.alarm and run.advice:
+        following = f"{run.advice}; {following}"
+    elif run.images < usual * EARLY and not run.alarm:
+        more = f"the preset trains on {usual:,} images"
+        following = f"{more}, and the same command with a larger --budget or --images goes on; {following}"
+    done = "interrupted" if run.interrupted else "was done" if run.resumed == run.images else "done"
+    noticed = (
+        f", but what it made is no good: it {run.alarm}" if run.alarm else f"; it {run.recovered}" if run.recovered else ""
+    )
+    return f"{done} after {run.images:,} images in {run.seconds:.0f} s{noticed}; {following}"
 
 
 def describe_run(run: Run) -> dict[str, Json]:
@@ -294,11 +311,10 @@ def shown_often(prepared: Prepared, run: Run) -> str | None:
     said = f"each of the {len(store):,} samples was shown {times:,} times: of so few, a model may make copies"
     said += " (evaluate --measures copying --data OTHERS measures it, where OTHERS are samples that it was not trained on)"
     from ganzoo.evaluation.find import default_extractor
-    from ganzoo.sampling import can_be_drawn
+    from ganzoo.modalities.pictures import Pictures
 
-    if not can_be_drawn(store.sample_shape, store.value_range):
+    if store.modality.judged_by != Pictures.judged_by:
         return said
-
     data, judge = str(prepared.config.data), default_extractor(store.sample_shape, shipped=True)
     words = ["ganzoo", "evaluate", str(run.folder), "--data", data, "--train", data, "--measures", "kid"]
     words += ["--extractor", judge, "--neighbours", "nearest.png"]

@@ -16,9 +16,8 @@ from ganzoo.files import user_path
 from ganzoo.registry import REFERENCE, Registry
 
 if TYPE_CHECKING:
+    from ganzoo.data.dataset import Dataset
     from ganzoo.data.given import Given
-    from ganzoo.data.store import Store
-    from ganzoo.data.stream import Stream
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (samples read, samples in all) as reading goes on, from the thread that asked for the data."""
@@ -28,7 +27,8 @@ MAX_RESOLUTION = 2048
 FORMS = """\
 --data takes any of:
 
-  fashion-mnist-10k        a registered dataset; all of them: ganzoo list --kind datasets
+  fashion-mnist-10k        a registered dataset; all of them: ganzoo list --kind datasets. Some take options as in a link,
+                           'drums?rate=16000', which ganzoo info drums lists
   ./photos                 a folder of pictures of any sizes and modes, sub-folders too; if the pictures lie in two or
                            more sub-folders, these are the classes, except those of StyleGAN's tools, whose labels are
                            in a dataset.json; of sub-folders called train, val and test, train is taken
@@ -67,20 +67,21 @@ _FORMS_HINT = "--data takes a dataset's name, a folder, a .zip, .npy, .npz or ID
 
 def open_data(
     spec: str | Given, *, registry: Registry, resolution: int | None = None, progress: Progress | None = None
-) -> Store | Stream:
+) -> Dataset:
     """The samples that ``spec`` names, in one of the :data:`FORMS`, read once and for all.
 
     Args:
         spec: What the user typed after ``--data``; or what a program has in memory.
-        registry: Where datasets are registered. A registered dataset is called as
-            ``component(resolution=…, progress=…)`` and returns a :class:`~ganzoo.data.store.Store`.
+        registry: Where datasets are registered. A registered dataset is a function that returns a
+            :class:`~ganzoo.data.dataset.Dataset`. Of ``resolution`` and ``progress`` it is given what it takes; its other
+            parameters are options.
         resolution: Side of the square pictures, in [1, 2048]; None: see FORMS.
         progress: Told how far reading is.
 
     Raises:
         UsageError: A name that is nothing, or a resolution that the data cannot have.
         DataError: The data is missing, unreadable, too large for the memory, or fewer than two samples.
-        PluginError: A registered dataset does not return a Store.
+        PluginError: A registered dataset fails, or returns something else.
     """
     if resolution is not None and (type(resolution) is not int or not 1 <= resolution <= MAX_RESOLUTION):
         raise UsageError(f"resolution must be a whole number from 1 to {MAX_RESOLUTION}, got {resolution!r}")
@@ -91,8 +92,7 @@ def open_data(
     name, options = parse(spec)
     path = user_path(name)
     if _is_dataset(registry, name) or (REFERENCE.fullmatch(name) and not exists(path)):
-        require_known(options, (), f"the dataset {name}")
-        return _call(registry, name, resolution, progress)
+        return _call(registry, name, options, resolution, progress)
     if exists(path):
         return _open_path(path, resolution, progress, options)
     if _READER.match(name):
@@ -117,23 +117,40 @@ def _is_dataset(registry: Registry, spec: str) -> bool:
     return True
 
 
-def _call(registry: Registry, spec: str, resolution: int | None, progress: Progress | None) -> Store:
-    from ganzoo.data.store import Store
+def _call(registry: Registry, name: str, options: Options, resolution: int | None, progress: Progress | None) -> Dataset:
+    from ganzoo.data.dataset import Dataset
+    from ganzoo.options import options_of, parameters_of
+    from ganzoo.parsing import parse_value
 
+    component = registry.resolve("dataset", name)
+    given = {
+        key: value for key, value in (("resolution", resolution), ("progress", progress)) if key in parameters_of(component)
+    }
+    if resolution is not None and "resolution" not in given:
+        raise UsageError(f"the dataset {name} has no resolution to choose", hint="leave --resolution out")
+    known = {key: option for key, option in options_of(component).items() if key not in ("resolution", "progress")}
+    require_known(
+        options, tuple(known), f"the dataset {name}", [f"{o.name}: {o.summary}" for o in known.values() if o.summary]
+    )
+    checked = {key: known[key].check(parse_value(text), f"{name}?{key}") for key, text in options.items()}
+    if needed := [key for key, option in known.items() if option.required and key not in checked]:
+        raise UsageError(
+            f"the dataset {name} needs the option {needed[0]}", hint=f"for example: --data '{name}?{needed[0]}=VALUE'"
+        )
     try:
-        store = registry.resolve("dataset", spec)(resolution=resolution, progress=progress)
+        data = component(**given, **checked)
     except (GanzooError, OSError):
         raise
     except Exception as error:
         raise PluginError(
-            f"dataset {spec!r} failed: {type(error).__name__}: {error}", hint="GANZOO_DEBUG=1 shows where"
+            f"dataset {name!r} failed: {type(error).__name__}: {error}", hint="GANZOO_DEBUG=1 shows where"
         ) from error
-    if not isinstance(store, Store):
-        raise PluginError(f"dataset {spec!r} returned {type(store).__name__}, not a ganzoo.Store")
-    return store
+    if not isinstance(data, Dataset):
+        raise PluginError(f"dataset {name!r} returned {type(data).__name__}, not a ganzoo.Store or another ganzoo.Dataset")
+    return data
 
 
-def _open_path(path: Path, resolution: int | None, progress: Progress | None, options: Options) -> Store:
+def _open_path(path: Path, resolution: int | None, progress: Progress | None, options: Options) -> Dataset:
     suffix = path.suffix.lower()
     if not path.is_dir() and not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder", hint=_FORMS_HINT)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, pad, relu
 
-from ganzoo.data.store import Store, to_unit
-from ganzoo.data.stream import Stream
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.store import Store
+from ganzoo.modalities.pictures import Pictures, to_unit
 
 LOOKED_AT = 4_000
 """Pictures that are asked about at the most."""
@@ -38,7 +39,7 @@ def mirrored(pictures: Tensor, turned: Tensor) -> Tensor:
     return torch.where(turned.view(-1, 1, 1, 1), pictures.flip(3), pictures)
 
 
-def looks_the_same_mirrored(data: Store | Stream) -> bool:
+def looks_the_same_mirrored(data: Dataset) -> bool:
     """Whether pictures cannot be told from mirrored ones, so that showing these as well teaches little that is wrong.
 
     A small classifier is trained on half of some thousand pictures, and asked of the other half which way round they are;
@@ -50,7 +51,7 @@ def looks_the_same_mirrored(data: Store | Stream) -> bool:
     Returns:
         False as well for what is no picture, for fewer than :data:`FEWEST` pictures, and for data that is not in memory.
     """
-    if not isinstance(data, Store) or not data.is_pictures or len(data) < FEWEST:
+    if not isinstance(data, Store) or not isinstance(data.modality, Pictures) or len(data) < FEWEST:
         return False
     rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))[:LOOKED_AT]
     # Every so many pixels of large pictures are enough for 8x8, and a few pictures at a time for the memory.

@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import torch
 
+from ganzoo.data.dataset import Dataset
 from ganzoo.data.memory import DEVICE_SHARE, fits_on_device, gib
 from ganzoo.data.store import Store
-from ganzoo.data.stream import Stream
 
 
-def place(data: Store | Stream, device: torch.device, free: float) -> tuple[Store | Stream, str]:
+def place(data: Dataset, device: torch.device, free: float) -> tuple[Dataset, str]:
     """The same data, with its batches on ``device``: the same batches, wherever the samples themselves are.
 
     Args:
-        data: A stream is never there as a whole.
+        data: What is not in memory as a whole is not there either.
         device: Where a run trains.
         free: Bytes of its memory that are free.
 
     Returns:
         The data; and what people should know of where it is, or an empty text if it is where they would think.
     """
-    if isinstance(data, Stream):
+    if not isinstance(data, Store):
         return data.to(device), ""
     tensors = [tensor for tensor in (data.samples, data.labels) if tensor is not None and tensor.device != device]
     size = sum(tensor.nbytes for tensor in tensors)

@@ -47,6 +47,7 @@ from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.stream import Contents, Stream
 from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.files import user_path
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.network import hub_or_its_cache
 
 OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
@@ -249,7 +250,7 @@ def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | 
         notes=notes,
     )
     title = slug(_title(parse(spec)[0], options))
-    return Stream(title, listed, read, (channels, side, side), classes, named, reading=reading)
+    return Stream(title, listed, read, Pictures(sample_shape=(channels, side, side)), classes, named, reading=reading)
 
 
 def _white(picture: Image.Image) -> int:

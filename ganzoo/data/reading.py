@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ganzoo.modalities.base import Modality
+
 SHOWN_CLASSES = 5
 SHOWN_KINDS = 4
 SHOWN_NAMES = 3
@@ -58,23 +60,18 @@ class Reading:
         """How many things were left out."""
         return sum(one.count for one in self.left_out)
 
-    def say(self, name: str, count: int, shape: Sequence[int], pictures: bool, classes: int, names: Sequence[str]) -> str:
+    def say(self, name: str, count: int, modality: Modality, classes: int, names: Sequence[str]) -> str:
         """All of it in one line.
 
         Args:
             name: The data's.
             count: How many samples there are.
-            shape: Of one sample.
-            pictures: Whether these are pictures ``(C, H, W)``.
+            modality: What they are.
             classes: How many there are; 0 for none.
             names: Of the classes, or empty.
         """
-        what = "pictures" if pictures else "rows of numbers" if len(shape) == 1 else "samples of numbers"
-        first = " ".join(filter(None, (f"{name}: {count:,} {what}", self.sizes)))
-        if pictures:
-            made = f"{self.made or f'of {shape[2]}x{shape[1]}'} in {'grey' if shape[0] == 1 else 'colour'}"
-        else:
-            made = self.made or f"of shape {'x'.join(map(str, shape))}"
+        first = " ".join(filter(None, (f"{name}: {count:,} {modality.noun}", self.sizes)))
+        made = modality.form(self.made)
         found = f"{classes:,} class{'es' * (classes > 1)}" if classes else "no classes"
         if names:
             shown = ", ".join(map(short, names[:SHOWN_CLASSES]))

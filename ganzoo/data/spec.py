@@ -37,10 +37,13 @@ def exists(path: Path) -> bool:
     return False
 
 
-def require_known(options: Options, known: Sequence[str], what: str) -> None:
-    """Raise UnknownNameError, with those that there are, if an option of ``what`` is none of ``known``."""
+def require_known(options: Options, known: Sequence[str], what: str, about: Sequence[str] = ()) -> None:
+    """Raise UnknownNameError, with those that there are, if an option of ``what`` is none of ``known``.
+
+    ``about`` says what each of them is.
+    """
     if unknown := sorted(options.keys() - set(known)):
-        hint = f"options are {', '.join(known)}" if known else f"{what} takes none"
+        hint = f"options are {'; '.join(about) or ', '.join(known)}" if known else f"{what} takes none"
         raise UnknownNameError("option of --data", unknown[0], known, hint=hint)
 
 

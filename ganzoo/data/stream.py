@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.data.dataset import Dataset, Feed
 from ganzoo.data.order import permutation
 from ganzoo.data.reading import Reading
-from ganzoo.data.store import Feed, sent, to_unit
+from ganzoo.data.store import sent
 from ganzoo.errors import DataError
+from ganzoo.modalities.base import Modality
 
 WINDOW_BYTES = 1 << 30
 """Samples of so many bytes, or of one shard if that is larger, are mixed with one another. It is a constant, and not what
@@ -26,22 +28,22 @@ Shard: TypeAlias = tuple[str, int]
 """Its name, and how many samples it holds."""
 
 Contents: TypeAlias = tuple[Tensor, Tensor | None]
-"""uint8 pictures ``(N, C, H, W)``, and int64 labels ``(N,)`` or None."""
+"""Samples as their modality stores them, and int64 labels ``(N,)`` or None."""
 
 
 @dataclass(frozen=True, eq=False)
-class Stream:
-    """Pictures in shards, too many to be in memory at once. It stands in for a :class:`~ganzoo.Store` in training.
+class Stream(Dataset):
+    """Samples in shards, too many to be in memory at once.
 
     In every epoch, the shards are put in an order that depends on (seed, epoch) alone and dealt out to the processes; each
-    goes through its own, a window of them at a time, whose pictures are mixed. So a process that is stopped comes back to
-    the very picture it was at, after reading the shards of one window once more.
+    goes through its own, a window of them at a time, whose samples are mixed. So a process that is stopped comes back to
+    the very sample it was at, after reading the shards of one window once more.
 
     Args:
         name: As a store's.
         shards: What there is.
         read: The contents of a shard by its number; called from a thread beside the training.
-        sample_shape: ``(C, H, W)``.
+        modality: What they are.
         num_classes: Of the labels; 0 if ``read`` returns none.
         class_names: Their names, or empty.
         device: Where batches go.
@@ -54,7 +56,7 @@ class Stream:
     name: str
     shards: tuple[Shard, ...]
     read: Callable[[int], Contents]
-    sample_shape: tuple[int, ...]
+    modality: Modality
     num_classes: int = 0
     class_names: tuple[str, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -66,11 +68,6 @@ class Stream:
 
     def __len__(self) -> int:
         return sum(count for _, count in self.shards)
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        """Lowest and highest value of a sample in a batch."""
-        return (-1.0, 1.0)
 
     @property
     def window(self) -> int:
@@ -92,10 +89,6 @@ class Stream:
         if filled < stride:
             raise DataError(f"{self.name}: {filled} shards for {stride} processes; each needs one of its own")
         return _Windows(self, seed, first, stride)
-
-    def understood(self) -> str:
-        """What the data was understood to be, in one line for people."""
-        return self.reading.say(self.name, len(self), self.sample_shape, True, self.num_classes, self.class_names)
 
     def describe(self) -> dict[str, Any]:
         """What the stream holds, as plain data; ``sha256`` is of the shards' names and sizes, for nobody reads them all."""
@@ -141,7 +134,8 @@ class _Windows(Feed):
             position += len(samples[-1])
             left -= len(samples[-1])
         device = self._stream.device
-        return to_unit(sent(torch.cat(samples), device)), sent(torch.cat(labels), device) if labels else None
+        shown = self._stream.modality.encode(sent(torch.cat(samples), device))
+        return shown, sent(torch.cat(labels), device) if labels else None
 
     def _window_at(self, position: int) -> int:
         while self._planned <= position:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganzoo import plugins
+from ganzoo.card import write_card
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.errors import GanzooError, UnknownNameError, UsageError
@@ -25,7 +26,6 @@ from ganzoo.evaluation.references import RELATIVE, find_references, left_out
 from ganzoo.evaluation.scores import Scores, write_scores
 from ganzoo.evaluation.subject import Subject, find_subject
 from ganzoo.files import unwritable, user_path
-from ganzoo.hub.card import write_card
 from ganzoo.interfaces import Generator
 from ganzoo.pinned import pinned
 from ganzoo.variant import Json

@@ -16,13 +16,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganzoo.data.cache import cache_folder
-from ganzoo.data.store import Store, to_unit
+from ganzoo.data.store import Store
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.pictures import to_grey
 from ganzoo.evaluation.protocol import versions
 from ganzoo.files import replace_file
+from ganzoo.modalities.pictures import to_levels, to_unit
 from ganzoo.pinned import pinned
-from ganzoo.sampling import to_levels
 from ganzoo.threads import on_fastest_threads
 from ganzoo.variant import Json
 

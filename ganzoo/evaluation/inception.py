@@ -15,8 +15,8 @@ from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE
 from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest
 from ganzoo.evaluation.measures import fidelity
 from ganzoo.files import sha256
+from ganzoo.modalities.pictures import to_levels
 from ganzoo.network import unreachable
-from ganzoo.sampling import to_levels
 
 
 class InceptionExtractor(Extractor):

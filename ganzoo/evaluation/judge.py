@@ -7,15 +7,16 @@ import importlib.util
 from torch import Tensor
 
 from ganzoo import plugins
+from ganzoo.data.dataset import Dataset
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
-from ganzoo.data.stream import Stream
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import features_of, features_of_real
 from ganzoo.evaluation.find import default_extractor, find_extractor
 from ganzoo.evaluation.measures import measure
 from ganzoo.interfaces import Generator
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.variant import Json
 
 SAMPLES = 5_000
@@ -50,7 +51,7 @@ class Judge:
         judge, real = self._real
         return {"extractor": judge.name, "extractor_sha256": judge.sha256, "samples": self.samples, "n_real": len(real)}
 
-    def __call__(self, generator: Generator, data: Store | Stream) -> dict[str, float]:
+    def __call__(self, generator: Generator, data: Dataset) -> dict[str, float]:
         """The scores of ``generator``, lower is better."""
         if self._real is None:
             self.prepare(data)
@@ -62,13 +63,13 @@ class Judge:
 
         return measure(features_of(judge, batches, len(real)), real, self.names)
 
-    def prepare(self, data: Store | Stream) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Compute the features of the real samples that all scores refer to, or take them from the cache.
 
         Raises:
             UsageError: The data are no pictures, or not in memory; or there are too few of them for a distance.
         """
-        if not isinstance(data, Store) or not data.is_pictures:
+        if not isinstance(data, Store) or not isinstance(data.modality, Pictures):
             raise UsageError(f"{data.name}: only pictures that are in memory can be scored while a model trains on them")
         name = self.extractor or default_extractor(data.sample_shape, shipped=True)
         judge = find_extractor(plugins.load().registry, name).to(data.device)
@@ -78,8 +79,8 @@ class Judge:
         self._real = judge, real
 
 
-def judges_at_once(data: Store | Stream) -> bool:
+def judges_at_once(data: Dataset) -> bool:
     """Whether a :class:`Judge` has all that it needs, and as many pictures as it takes to choose by."""
     if importlib.util.find_spec("torch_fidelity") is None:
         return False
-    return isinstance(data, Store) and data.is_pictures and len(data) >= FEWEST
+    return isinstance(data, Store) and isinstance(data.modality, Pictures) and len(data) >= FEWEST

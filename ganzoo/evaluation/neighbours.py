@@ -10,7 +10,8 @@ from torch import Tensor
 from ganzoo.data.store import Store
 from ganzoo.evaluation.features import Batches
 from ganzoo.evaluation.measures import nearest
-from ganzoo.sampling import write_grid
+from ganzoo.files import replace_file
+from ganzoo.modalities.pictures import grid, save_image
 
 SAMPLES = 12
 NEAREST = 7
@@ -35,4 +36,5 @@ def write_neighbours(path: Path, batches: Batches, features: Tensor, train: Stor
         torch.stack([picture.expand(channels, -1, -1) for picture in (samples[i], gap, *train.batch(rows[i])[0].cpu())])
         for i in range(count)
     ]
-    write_grid(path, torch.cat(pictures), columns=rows.shape[1] + 2)
+    with replace_file(path) as beside:
+        save_image(beside, grid(torch.cat(pictures), columns=rows.shape[1] + 2))

@@ -12,6 +12,7 @@ from ganzoo.data import open_data
 from ganzoo.data.store import Store
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.extractors import Extractor
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.registry import Registry
 
 ROWS_AT_ONCE = 1000
@@ -33,7 +34,7 @@ def open_pictures(registry: Registry, name: str, shape: Sequence[int] | None = N
     store = open_data(name, registry=registry, resolution=shape[-1] if shape and shape[-1] == shape[-2] else None)
     if not isinstance(store, Store):
         raise UsageError(f"{name} is read as a stream, and only pictures in memory can be scored")
-    if not store.is_pictures:
+    if not isinstance(store.modality, Pictures):
         raise UsageError(f"{name} holds no pictures, and only pictures can be scored")
     if shape and store.sample_shape[1:] != tuple(shape[1:]):
         sizes = (f"{s[-1]}x{s[-2]}" for s in (store.sample_shape, shape))

@@ -13,13 +13,14 @@ from ganzoo.errors import ModelError, UsageError
 from ganzoo.evaluation.features import Batches
 from ganzoo.evaluation.pictures import open_pictures
 from ganzoo.files import user_path
-from ganzoo.hub.find import find, unless_it_fails
+from ganzoo.hub.locate import locate, unless_it_fails
 from ganzoo.hub.shipped import shipped_models
 from ganzoo.interfaces import Generator
+from ganzoo.modalities.pictures import Pictures
+from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import CONFIG, ModelConfig, read_config, read_json
 from ganzoo.pretrained import load
 from ganzoo.registry import REFERENCE, Registry
-from ganzoo.sampling import can_be_drawn
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def find_subject(
         rows = Order(len(store), seed).indices(0, samples) if samples < len(store) else torch.arange(len(store))
         return Subject(store.sample_shape, len(rows), lambda start, stop: store.batch(rows[start:stop])[0])
     with unless_it_fails(source):
-        found = find(source)
+        found = locate(source)
         config = read_config(found.folder)
         generator = load(found.folder, device=device)
-    if not can_be_drawn(config.sample_shape, config.value_range):
+    if not isinstance(modality_of(config), Pictures):
         raise UsageError(f"the samples of {str(source)!r} are no pictures, and only pictures can be scored")
     return _drawn(generator, config, registry, samples, seed, folder=found.folder if found.own else None)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError, HubError, UsageError, first_line
 from ganzoo.files import sha256
-from ganzoo.network import hub_or_its_cache
+from ganzoo.model_folder import REPO
+from ganzoo.network import check_client, hub_or_its_cache
 
-REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 HASH = r"[0-9a-f]{64}|[0-9a-f]{40}"
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 FORMS = "user/repo or user/repo@revision"
@@ -31,14 +31,6 @@ def parse_repo(text: str) -> tuple[str, str | None]:
     if not REPO.fullmatch(repo) or ".." in text or (at and not REVISION.fullmatch(revision)):
         raise UsageError(f"{text!r} names no repository of the Hub", hint=f"the form is {FORMS}")
     return repo, revision or None
-
-
-def check_client() -> None:
-    """Raises UsageError if the client's variables are such that it cannot even be imported."""
-    try:
-        import huggingface_hub.constants  # noqa: F401
-    except ValueError as error:
-        raise UsageError(f"HF_ENDPOINT, or another variable of the Hub's client, is no address: {error}") from error
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ganzoo import model_folder, pretrained
-from ganzoo.hub.find import find, unless_it_fails
+from ganzoo.hub.locate import locate, unless_it_fails
 from ganzoo.interfaces import Discriminator
 
 
@@ -36,7 +36,7 @@ def load(
     """
     files = (model_folder.CONFIG, model_folder.weights_file("generator"), model_folder.weights_file(role))
     with unless_it_fails(source):
-        found = find(source, files=files, local_files_only=local_files_only)
+        found = locate(source, files=files, local_files_only=local_files_only)
         return pretrained.load(found.folder, role=role, device=device)
 
 

@@ -9,7 +9,7 @@ from ganzoo import model_folder
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import replace_folder, user_path
 from ganzoo.hub.client import parse_repo, talking
-from ganzoo.hub.find import download, unless_it_fails
+from ganzoo.hub.locate import download, unless_it_fails
 from ganzoo.hub.push import model_files, validate
 from ganzoo.model_folder import read_config
 from ganzoo.network import TOLD

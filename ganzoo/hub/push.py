@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo import model_folder, pretrained
+from ganzoo.card import TAG, write_card
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import replace_file
-from ganzoo.hub.card import TAG, write_card
 from ganzoo.hub.client import parse_repo, talking
 from ganzoo.model_folder import CARD, PREVIEWS, SCORES, ModelConfig, read_config, read_json, weights_file
 
@@ -74,7 +74,7 @@ def push(
         parse_repo(f"{name}@{revision}")
     if license is not None:
         model_folder.check_license(license)
-    path = model_folder.find(folder)
+    path = model_folder.find_folder(folder)
     config = validate(path)
     for file in model_files(config):
         # What a stranger's archive links to is not the model's, and may be a secret.

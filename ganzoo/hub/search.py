@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ganzoo.card import DATA_TAG, SCORES, TAG, VARIANT_TAG, is_score
 from ganzoo.errors import UnknownNameError
-from ganzoo.hub.card import DATA_TAG, SCORES, TAG, VARIANT_TAG, is_score
 from ganzoo.hub.client import talking
 from ganzoo.variant import Json
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganzoo.files import parse_json
-from ganzoo.training.config import MOST_THREADS, Budget
 from ganzoo.training.processes import Processes
+from ganzoo.training.settings import MOST_THREADS, Budget
 from ganzoo.training.thread_chooser import ThreadChooser
 
 POINTS = 1000

@@ -14,6 +14,7 @@ from ganzoo.files import user_path
 from ganzoo.registry import Registry
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import FREE
+from ganzoo.training.layout import TERMS
 from ganzoo.training.scoring import Scoring
 from ganzoo.variant import Json, thaw
 
@@ -105,7 +106,7 @@ def _simplest(config: RunConfig, registry: Registry, without: Collection[str]) -
     changes = dict(_changes(plain, config, registry, without))
     if plain.step is None:
         return plain, changes
-    against = [key for key in chosen.from_pixels[plain.step] if key in {*config.parts, "penalties"}]
+    against = [key for key in chosen.from_pixels[plain.step] if key in {*config.parts, *TERMS}]
     if not changes.keys() & set(against):
         return plain, changes
     plain = preset(None)
@@ -137,13 +138,14 @@ def _changes(
         if f"loop.{key}" not in without and value != plain.loop.model_dump()[key]:
             yield key, value
     parts, others = config.parts, plain.parts
-    alike = all(_is(part) == _is(plain.penalties.get(name)) for name, part in config.penalties.items())
-    if alike and len(config.penalties) == len(plain.penalties) and also != "penalties":
-        parts, others = (
-            {**c.parts, **{f"penalties.{name}": part for name, part in c.penalties.items()}} for c in (config, plain)
-        )
-    else:
-        yield "penalties", {_named(part, registry): part.to_json()["arguments"] for part in config.penalties.values()}
+    for term in TERMS:
+        mine, its = getattr(config, term), getattr(plain, term)
+        alike = len(mine) == len(its) and all(_is(part) == _is(its.get(name)) for name, part in mine.items())
+        if alike and also != term:
+            parts = parts | {f"{term}.{name}": part for name, part in mine.items()}
+            others = others | {f"{term}.{name}": part for name, part in its.items()}
+        else:
+            yield term, {_named(part, registry): part.to_json()["arguments"] for part in mine.values()}
     for label, part in parts.items():
         same = _is(part) == _is(others[label]) and label != also
         if not same:

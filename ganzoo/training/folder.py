@@ -66,8 +66,9 @@ what is computed. Every other key is the run's mathematics. (The data itself is 
 mirrored by ``mirrored``.)"""
 
 
-NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2}
-"""Options that the configurations of older runs lack, with what these did."""
+NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2, "augmentations": {}}
+"""What the configurations of older runs lack, with what these did. Of the options of a part this need not be said: an option
+that comes later has for its default what was done before it."""
 
 WHOSE = ".distribution"
 """What a key ends with that says of which distribution a name is. Older runs say that of their variant alone, and so it is
@@ -111,13 +112,21 @@ class RunFolder:
 
 
 @contextlib.contextmanager
-def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh: bool = False) -> Iterator[RunFolder]:
+def run_folder(
+    out: Path | None,
+    name: str,
+    config: Mapping[str, Json],
+    defaults: Mapping[str, Json] | None = None,
+    *,
+    fresh: bool = False,
+) -> Iterator[RunFolder]:
     """Take a folder, for as long as the block lasts.
 
     Args:
         out: The folder. None: the first of ``runs/name``, ``runs/name-2``, … that is new or holds the same run.
         name: See ``out``.
         config: What is to be trained, as ``config.json`` will hold it.
+        defaults: What its options are by default, by their keys there.
         fresh: Do not go on with a run that is there. One in ``out`` is removed.
 
     Raises:
@@ -134,25 +143,31 @@ def run_folder(out: Path | None, name: str, config: Mapping[str, Json], *, fresh
             if fresh:
                 folder.clear()
                 folder.previous = None
-            elif folder.previous and (differing := differences(folder.previous, config)):
+            elif folder.previous and (differing := differences(folder.previous, config, defaults)):
                 raise OtherRunError(
                     f"{str(out)!r} holds a run that differs in {_in_words(differing)}",
                     hint="name another folder (--out DIR), or replace it (--fresh)",
                 )
         else:
-            folder = _first_fitting(name, config, fresh, locks)
+            folder = _first_fitting(name, config, defaults, fresh, locks)
         if folder.previous is not None:
             remove_leftovers(folder.path)
         yield folder
 
 
-def _first_fitting(name: str, config: Mapping[str, Json], fresh: bool, locks: contextlib.ExitStack) -> RunFolder:
+def _first_fitting(
+    name: str,
+    config: Mapping[str, Json],
+    defaults: Mapping[str, Json] | None,
+    fresh: bool,
+    locks: contextlib.ExitStack,
+) -> RunFolder:
     number, passed_over = 0, ""
     while True:
         number += 1
         path = RUNS / (name if number == 1 else f"{name}-{number}")
         there = read_run(path)
-        differing = differences(there, config) if there is not None else []
+        differing = differences(there, config, defaults) if there is not None else []
         if path.exists() if there is None else fresh or differing:
             said = f"a run that differs in {_in_words(differing, 1)}" if differing else "the same run" if there else "no run"
             passed_over = passed_over or f"{path} holds {said}"
@@ -162,7 +177,7 @@ def _first_fitting(name: str, config: Mapping[str, Json], fresh: bool, locks: co
         # Somebody else may have been quicker.
         folder.previous = read_run(path)
         folder.passed_over = passed_over
-        if folder.previous is None or not (fresh or differences(folder.previous, config)):
+        if folder.previous is None or not (fresh or differences(folder.previous, config, defaults)):
             return folder
         locks.pop_all().close()
 
@@ -248,10 +263,16 @@ def read_run(folder: Path) -> dict[str, Json] | None:
     return config if is_run and isinstance(config.get("budget"), dict) and config.get("precision") in SETTLED else None
 
 
-def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[tuple[str, Json, Json]]:
-    """The keys in which two runs' mathematics differ, as ``-o`` has them, with both values; a lower budget is one too."""
-    before, after = NEWER | dict(_leaves(old)), dict(_leaves(new))
-    keys = [key for key in {**before, **after} if key not in FREE and key.partition(".")[0] not in FREE]
+def differences(
+    old: Mapping[str, Json], new: Mapping[str, Json], defaults: Mapping[str, Json] | None = None
+) -> list[tuple[str, Json, Json]]:
+    """The keys in which two runs' mathematics differ, as ``-o`` has them, with both values; a lower budget is one too.
+
+    What the old one does not say is as ``defaults`` have it.
+    """
+    before, after = dict(defaults or {}) | NEWER | dict(_leaves(old)), dict(_leaves(new))
+    said = dict(_leaves(old)) | after
+    keys = [key for key in said if key not in FREE and key.partition(".")[0] not in FREE]
     keys = [key for key in keys if not key.endswith(WHOSE) or (key in before and key in after)]
     found = [(_option(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
     if after.get("precision") == "auto":

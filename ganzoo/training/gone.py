@@ -11,6 +11,7 @@ from ganzoo.errors import PluginError, UnknownNameError
 from ganzoo.factory import kind_of
 from ganzoo.files import user_path
 from ganzoo.training.folder import RUNS, read_run
+from ganzoo.training.layout import TERMS
 from ganzoo.variant import Json
 
 
@@ -55,8 +56,9 @@ def _labels(run: Mapping[str, Json], kind: str, name: str) -> Iterator[str]:
     """What a run calls the parts of this kind that have this name."""
     if kind == "dataset" and str(run.get("data")).partition("?")[0].rpartition(":")[2] == name:
         yield "data"
-    if kind == "penalty" and isinstance(penalties := run.get("penalties"), dict) and name in penalties:
-        yield f"penalties.{name}"
+    for term in (term for term, of_kind in TERMS.items() if of_kind == kind):
+        if isinstance(found := run.get(term), dict) and name in found:
+            yield f"{term}.{name}"
     for label, part in run.items():
         of_kind = label if label in ("loss", "trainer") else kind_of(label)
         if isinstance(part, dict) and part.get("name") == name and of_kind == kind:

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.interfaces import Noise, Trainer
+from ganzoo.interfaces import Trainer
+from ganzoo.noise import Noise
 from ganzoo.training.loop import Step, TakeStep, stream
 
 WARM_UP = 4
@@ -43,7 +44,7 @@ def choose_step(trainer: Trainer, context: Step, tell: Callable[[str], None] = l
 
 def why_not(trainer: Trainer, context: Step) -> str:
     """Why the steps of ``trainer`` cannot be recorded; empty if nothing is known against it."""
-    if context.share != (0, 1):
+    if context.shard != (0, 1):
         return "several processes train"
     if trainer.graph_key(context.step) is None:
         return "the trainer, its loss or a penalty does not say that they can be"
@@ -168,7 +169,7 @@ class _Recording:
 
 class _SameStep(Step):
     def __init__(self, context: Step) -> None:
-        super().__init__(context.seed, context.device, context.precision, context.share)
+        super().__init__(context.seed, context.device, context.precision, context.shard)
         self.step, self.images, self.progress = context.step, context.images, context.progress
 
 
@@ -218,8 +219,8 @@ def _free_generator(device: torch.device, state: Tensor) -> None:
 def kept_in_python(trainer: Trainer) -> dict[str, Any]:
     """What a step must leave as it is, or a recording of it would repeat the change or miss it, by name.
 
-    Plain values and the places of tensors in a trainer, its loss, its penalties, its networks and its optimizers' groups; and
-    how far the sources of random numbers are that a device does not know of.
+    Plain values and the places of tensors in a trainer, its loss, its penalties and augmentations, its networks and its
+    optimizers' groups; and how far the sources of random numbers are that a device does not know of.
     """
     found: dict[str, Any] = {
         "torch's random numbers on the CPU": torch.get_rng_state().numpy().tobytes(),
@@ -227,7 +228,8 @@ def kept_in_python(trainer: Trainer) -> dict[str, Any]:
         "NumPy's random numbers": str(np.random.get_state()),
     }
     parts = {"the trainer": trainer, "the loss": getattr(trainer, "loss", None)}
-    parts |= {f"the penalty {name}": penalty for name, penalty in getattr(trainer, "penalties", {}).items()}
+    for what in ("penalties", "augmentations"):
+        parts |= {f"{name} of the {what}": part for name, part in getattr(trainer, what, {}).items()}
     holders: dict[str, Mapping[str, Any]] = {name: getattr(part, "__dict__", {}) for name, part in parts.items()}
     for role, network in trainer.networks.items():
         holders |= {f"{role} {name}".strip(): {**vars(m), **m._buffers} for name, m in network.named_modules()}

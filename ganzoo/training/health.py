@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.modalities.base import Modality
 from ganzoo.training.likeness import Likeness
 from ganzoo.training.verdict import NEAR, Look, Verdict, faults, judge
 from ganzoo.variant import Json
@@ -43,7 +44,7 @@ class Health:
 
     Args:
         reals: What its samples are compared with; None in all processes but the main one, which look at nothing.
-        pictures: Whether they are.
+        modality: What samples are.
         generator: Whose samples are looked at.
         shown: Whether a preview is of the generator's own samples, of the seeds from 0 on.
         per_step: Images to a step of the generator.
@@ -56,7 +57,7 @@ class Health:
         self,
         reals: Tensor | None,
         *,
-        pictures: bool,
+        modality: Modality,
         generator: Any,
         shown: bool,
         per_step: int = 1,
@@ -74,17 +75,17 @@ class Health:
         self._likeness: Likeness | None = None
         if reals is not None:
             try:
-                self._likeness = self._compared(reals.cpu(), pictures)
+                self._likeness = self._compared(reals.cpu(), modality)
             except ValueError as error:
                 self._give_up(str(error))
 
-    def _compared(self, reals: Tensor, pictures: bool) -> Likeness:
+    def _compared(self, reals: Tensor, modality: Modality) -> Likeness:
         """What compares samples with these. Raises ValueError if nothing would come of it."""
         if len(reals) < FEWEST:
             raise ValueError(f"there are {len(reals)} real ones, and it takes {FEWEST}")
         if not self._shown and tuple(self._generator.latent_shape) == tuple(reals.shape[1:]):
             raise ValueError("what starts from samples makes nothing of noise")
-        likeness = Likeness(reals, pictures=pictures)
+        likeness = Likeness(reals, modality)
         if not likeness.possible:
             raise ValueError("real ones are all alike")
         return likeness

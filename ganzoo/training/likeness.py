@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+
+from ganzoo.modalities.base import Modality
 
 KINDS = 12
 """Into how many kinds real samples are sorted."""
 
-POOLED = 8
-"""What a picture is reduced to for its kind and its place in the data: so many pixels across."""
-
 NUMBERS = 256
-"""Samples that are no pictures are projected to so many numbers, if they have more."""
+"""Samples that their modality does not sum up are projected to so many numbers, if they have more."""
 
 TAIL = 0.05
 """The part of real values on either side that says nothing of how wide a column of a table is: of some data, it has no end."""
@@ -33,27 +32,28 @@ class Likeness:
 
     Args:
         reals: ``(N, *sample_shape)``.
-        pictures: Whether they are.
+        modality: What they are.
 
     Attributes:
         shape: Of a sample.
         distance: How far real samples are from each other, as numbers.
     """
 
-    def __init__(self, reals: Tensor, *, pictures: bool) -> None:
-        self.pictures = pictures
+    def __init__(self, reals: Tensor, modality: Modality) -> None:
+        self.modality = modality
         reals = reals.float()
         self.shape = reals.shape[1:]
-        self._columns = None if pictures else _columns(reals.flatten(1))
+        summed_up = modality.summary(reals) is not None
+        self._columns = None if summed_up else _columns(reals.flatten(1))
         flat = self._scaled(reals)
         self.distance = spread(flat if self._columns is None else flat * self._columns[1])
         # Distances are kept by a random projection, which is the same one in every run.
         rng = torch.Generator().manual_seed(0)
         numbers = self.shape.numel()
-        wide = not pictures and numbers > NUMBERS
+        wide = not summed_up and numbers > NUMBERS
         self._projection = torch.randn(numbers, NUMBERS, generator=rng) / math.sqrt(NUMBERS) if wide else None
         self._spread = spread(flat)
-        self._rough = roughness(reals) if pictures else 0.0
+        self._rough = self._roughness(reals)
         features = self._features(reals)
         self._mean = features.mean(0)
         self._variance = float(features.var(0).sum())
@@ -84,7 +84,7 @@ class Likeness:
             # Of data that is all of a few kinds, samples of one are no wonder.
             "kinds": count_kinds(features, self._kinds) / self._many if self._many >= 4 else None,
             "off": math.sqrt(off),
-            "rough": roughness(samples) / self._rough if self._rough else None,
+            "rough": self._roughness(samples) / self._rough if self._rough else None,
         }
 
     def _scaled(self, samples: Tensor) -> Tensor:
@@ -94,9 +94,13 @@ class Likeness:
         middle, width = self._columns
         return ((flat - middle) / width).clamp(-REACH, REACH)
 
+    def _roughness(self, samples: Tensor) -> float:
+        axes = self.modality.smooth_axes
+        return roughness(samples, axes) if axes else 0.0
+
     def _features(self, samples: Tensor) -> Tensor:
-        if self.pictures:
-            return adaptive_avg_pool2d(samples, POOLED).flatten(1)
+        if (summary := self.modality.summary(samples)) is not None:
+            return summary
         scaled = self._scaled(samples)
         return scaled if self._projection is None else scaled @ self._projection
 
@@ -106,11 +110,10 @@ def spread(samples: Tensor) -> float:
     return math.sqrt(2 * float(samples.var(0).sum()))
 
 
-def roughness(pictures: Tensor) -> float:
-    """How much neighbouring pixels differ: the root of the mean of squares."""
-    across = (pictures[..., 1:] - pictures[..., :-1]).square().mean()
-    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).square().mean()
-    return math.sqrt(float(across + down) / 2)
+def roughness(samples: Tensor, axes: Sequence[int]) -> float:
+    """How much neighbouring values differ along some axes, such as those of pixels: the root of the mean of squares."""
+    differences = [samples.diff(dim=axis).square().mean() for axis in axes]
+    return math.sqrt(float(sum(differences[1:], differences[0])) / len(axes))
 
 
 def sort_into_kinds(features: Tensor, count: int) -> Tensor:

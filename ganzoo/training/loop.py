@@ -15,15 +15,16 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from ganzoo.data.dataset import Feed
 from ganzoo.data.mirror import mirrored
-from ganzoo.data.store import Feed
 from ganzoo.errors import GanzooError, TrainingError, describe
-from ganzoo.interfaces import Noise, StepContext, Trainer
+from ganzoo.interfaces import StepContext, Trainer
+from ganzoo.noise import Noise
 from ganzoo.training.clock import Clock
-from ganzoo.training.config import LoopSettings
 from ganzoo.training.ema import EMA
 from ganzoo.training.monitor import Monitor
 from ganzoo.training.precision import autocast
+from ganzoo.training.settings import LoopSettings
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,19 @@ class Step(StepContext):
     """What one step is lent. See :class:`ganzoo.StepContext`.
 
     Attributes:
-        share: Which samples of a batch this process has: ``(first, stride)``.
+        shard: Which samples of a batch this process has: ``(first, stride)``.
     """
 
-    def __init__(self, seed: int, device: torch.device, precision: torch.dtype, share: tuple[int, int] = (0, 1)) -> None:
+    def __init__(self, seed: int, device: torch.device, precision: torch.dtype, shard: tuple[int, int] = (0, 1)) -> None:
         self.seed = seed
         self.device = device
         self.precision = precision
-        self.share = share
+        self.shard = shard
         self.step = self.images = 0
         self.progress = 0.0
 
     def noise(self, purpose: str) -> Noise:
-        return Noise(stream(self.seed, self.step, purpose), self.device, *self.share)
+        return Noise(stream(self.seed, self.step, purpose), self.device, *self.shard)
 
     def autocast(self) -> AbstractContextManager[Any]:
         return autocast(self.device, self.precision)
@@ -118,7 +119,7 @@ def run_loop(
         for group, rate in rates:
             set_rate(group, rate * factor)
         # Layers that draw for themselves, such as dropout, use torch's own generator.
-        seed_layers(context.device, stream(context.seed, context.step, f"layers {context.share[0]}"))
+        seed_layers(context.device, stream(context.seed, context.step, f"layers {context.shard[0]}"))
         reals, labels = feed.batch(context.images, settings.batch_size)
         if settings.mirror is True:
             reals = mirrored(reals, context.noise("mirror").uniform(len(reals)) < 0.5)

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo import __version__
-from ganzoo.hub.card import title_of, write_card
+from ganzoo import __version__, plugins
+from ganzoo.card import title_of, write_card
 from ganzoo.interfaces import Generator, Trainer
+from ganzoo.modality_of import origin_of
 from ganzoo.model_folder import FORMAT, ModelConfig, as_text, make_config
 from ganzoo.pretrained import save
 from ganzoo.registry import Origin
-from ganzoo.sampling import can_be_drawn, write_preview
+from ganzoo.sampling import write_preview
 from ganzoo.training.command import command_of, shareable
 from ganzoo.training.hardware import hardware
 from ganzoo.training.loop import Outcome, blaming
@@ -45,7 +46,7 @@ def write_model(folder: Path, prepared: Prepared, config: ModelConfig, shown: Te
     """
     store = prepared.store
     save(folder, config, prepared.ema.networks)
-    sheet = write_preview(folder / "samples", shown, drawn=can_be_drawn(store.sample_shape, store.value_range))
+    sheet = write_preview(folder / "samples", shown, store.modality)
     write_card(folder, name)
     return sheet
 
@@ -112,6 +113,11 @@ def describe_model(
         "num_classes": store.num_classes,
         "class_names": store.class_names if _fit(store.class_names) else (),
         "value_range": store.value_range,
+        "modality": {
+            "name": store.modality.name,
+            "plugin": _plugin(origin_of(plugins.load().registry, store.modality)),
+            "fields": store.modality.to_json(),
+        },
         "training": training,
         "samples": {"first": 0, "count": previewed} if type(prepared.trainer).preview is Trainer.preview else None,
     }
@@ -148,7 +154,7 @@ class Preview:
     def __init__(self, prepared: Prepared, reals: Tensor, labels: Tensor | None) -> None:
         self.reals = reals
         self.labels = labels
-        self.drawn = can_be_drawn(prepared.store.sample_shape, prepared.store.value_range)
+        self.modality = prepared.store.modality
         self._prepared = prepared
 
     def __call__(self) -> Tensor:

@@ -7,21 +7,18 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ganzoo.files import parse_json, replace_file
-from ganzoo.sampling import grid, save_image, write_preview
+from ganzoo.modalities.base import Modality
+from ganzoo.sampling import write_preview, write_shown
 from ganzoo.training.divergence import DivergedError
 from ganzoo.training.folder import METRICS, SCORES, SHEET
 from ganzoo.training.health import Health
 from ganzoo.training.processes import Processes
-from ganzoo.training.trackers import Trackers
 from ganzoo.training.watcher import Status, Watcher
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
@@ -39,10 +36,9 @@ class Monitor:
     Args:
         folder: The run's folder; None in all processes but the main one, which write nothing.
         preview: Makes the samples to show.
-        drawn: Whether they are pictures.
-        watcher: Who is told.
+        modality: What they are.
+        watcher: Who is told: whoever follows the run, and trackers.
         writer: Who writes.
-        trackers: Where metrics and sheets go besides.
         processes: Whose metrics are averaged.
         health: Who looks at the samples, if anybody does.
         start: Images and seconds that the run had behind it when it went on.
@@ -54,10 +50,9 @@ class Monitor:
         folder: Path | None,
         preview: Callable[[], Tensor],
         *,
-        drawn: bool,
+        modality: Modality,
         watcher: Watcher,
         writer: Writer,
-        trackers: Trackers,
         processes: Processes,
         health: Health | None = None,
         start: tuple[int, float] = (0, 0.0),
@@ -65,10 +60,9 @@ class Monitor:
     ) -> None:
         self.folder = folder
         self.preview = preview
-        self.drawn = drawn
+        self.modality = modality
         self.watcher = watcher
         self.writer = writer
-        self.trackers = trackers
         self.processes = processes
         self.health = health
         self._values: dict[str, list[Tensor]] = {}
@@ -130,22 +124,20 @@ class Monitor:
         if self.folder is None:
             return None
         stem, samples = self.folder / "samples" / f"{images:010d}", self.preview().cpu()
-        if self.drawn:
-            self.writer.submit(self._write_sheet, stem.with_suffix(".png"), grid(samples), images)
-        else:
-            self.writer.submit(partial(write_preview, drawn=False), stem, samples)
+        self.watcher.looked(images, samples)
+        # What computes with torch is done here, and what makes files of it on the other thread.
+        self.writer.submit(self._write_shown, stem, self.modality.decode(samples), samples)
         return samples
+
+    def _write_shown(self, stem: Path, decoded: object, samples: Tensor) -> None:
+        if write_shown(stem, decoded, self.modality) is None:
+            write_preview(stem, samples, self.modality)
 
     def _examine(self, health: Health, images: int, previewed: Tensor | None) -> None:
         """Every process has to: the logits are those of all."""
         last = {name: self._values[name][-1] for name in ("real", "fake", "apart") if name in self._values}
         means = self.processes.mean(torch.stack(list(last.values())).float()).tolist() if last else []
         self._found = health.look(images, previewed, dict(zip(last, means, strict=True)))
-
-    def _write_sheet(self, path: Path, sheet: Image.Image, images: int) -> None:
-        save_image(path, sheet)
-        pixels = np.asarray(sheet)
-        self.trackers.log_sheet(pixels.reshape(*pixels.shape[:2], -1), images)
 
     def _log(self, images: int, seconds: float, progress: float) -> None:
         self._shown = True
@@ -157,18 +149,25 @@ class Monitor:
         self._last = (images, seconds)
         finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}
         if (metrics or self._found) and self.folder is not None:
-            row = {"images": images, "seconds": round(seconds, 3), "images_per_second": round(rate, 1), "time": time.time()}
-            self.writer.submit(self._write_row, self.folder / METRICS, {**row, **finite, **self._found}, images)
+            row: dict[str, Json] = {
+                "images": images,
+                "seconds": round(seconds, 3),
+                "images_per_second": round(rate, 1),
+                "time": time.time(),
+            }
+            row |= {**finite, **self._found}
+            self.writer.submit(_write_row, self.folder / METRICS, row)
+            told = {n: v for n, v in row.items() if isinstance(v, float) and n not in ("images", "time")}
+            self.watcher.logged(images, told)
         self._found = {}
         if broken := [n for n, v in finite.items() if v is None]:
             raise DivergedError(f"training diverged: {broken[0]} is not finite after {images:,} images")
         self.watcher.status(Status(images, rate, seconds, progress, metrics))
 
-    def _write_row(self, path: Path, row: Mapping[str, Json], images: int) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        logged = {n: v for n, v in row.items() if isinstance(v, float) and n not in ("images", "time")}
-        self.trackers.log(logged, images)
+
+def _write_row(path: Path, row: Mapping[str, Json]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def cut_records(folder: Path, images: int) -> None:

@@ -1,4 +1,4 @@
-"""Which device, and in which precision its networks run."""
+"""In which precision networks run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ganzoo.errors import PluginError, UsageError
-from ganzoo.interfaces import Noise, StepContext, Trainer
+from ganzoo.errors import PluginError
+from ganzoo.interfaces import StepContext, Trainer
+from ganzoo.noise import Noise
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 
@@ -26,22 +27,6 @@ TOLERANCE = 0.5
 
 NEGLIGIBLE = 0.02
 """A gradient smaller than this part of the network's whole is as wrong as its error is of this part."""
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; ``auto`` is the first accelerator, else the CPU. Raises UsageError if it is not there."""
-    if name == "auto":
-        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    try:
-        device = torch.device(name)
-        if device.type == "meta":
-            raise RuntimeError("meta computes nothing")
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        raise UsageError(
-            f"there is no device {name!r} here", hint="see what there is: ganzoo doctor; the names are cpu, cuda, cuda:1, mps"
-        ) from error
-    return device
 
 
 def choose_precision(device: torch.device) -> torch.dtype:

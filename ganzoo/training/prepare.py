@@ -12,18 +12,18 @@ from torch import nn
 
 from ganzoo import plugins
 from ganzoo.data import open_data
+from ganzoo.data.dataset import Dataset, Feed
 from ganzoo.data.memory import free_on
 from ganzoo.data.mirror import looks_the_same_mirrored
 from ganzoo.data.placing import place
-from ganzoo.data.store import Feed, Store
-from ganzoo.data.stream import Stream
 from ganzoo.errors import UsageError
-from ganzoo.factory import build_networks, count_parameters
+from ganzoo.factory import Part, build_networks, count_parameters
 from ganzoo.files import user_path
-from ganzoo.hub.client import check_client
-from ganzoo.interfaces import Trainer
+from ganzoo.interfaces import Augmentation, Trainer
+from ganzoo.modalities.base import Modality
+from ganzoo.modalities.pictures import Pictures
+from ganzoo.network import check_client
 from ganzoo.pinned import pinned
-from ganzoo.sampling import can_be_drawn
 from ganzoo.training.config import RunConfig, fitted
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import RUNS, check_folder
@@ -46,7 +46,7 @@ class Prepared:
     """A run that is ready to start or to go on: data read, networks built, nothing written."""
 
     config: RunConfig
-    store: Store | Stream
+    store: Dataset
     trainer: Trainer
     ema: EMA
     processes: Processes
@@ -143,9 +143,8 @@ def prepare(
     seed_layers(processes.device, stream(config.seed, 0, "weights"))
     networks = build_networks(
         config.networks,
-        sample_shape=store.sample_shape,
+        store.modality,
         num_classes=store.num_classes,
-        value_range=store.value_range,
     )
     for network in networks.values():
         network.to(processes.device).train()
@@ -160,8 +159,9 @@ def prepare(
     trainer: Trainer = config.parts["trainer"].build(
         "trainer",
         networks=networks,
-        loss=config.parts["loss"].build("loss"),
+        loss=config.parts["loss"].build("loss") if "loss" in config.parts else None,
         penalties={name: part.build(f"penalties.{name}") for name, part in config.penalties.items()},
+        augmentations={name: _augmentation(name, part, store.modality) for name, part in config.augmentations.items()},
     )
     if (config.loop.batch_size // processes.count) % trainer.accumulate:
         parts = f"accumulate={trainer.accumulate} parts" + (f" in each of {processes.count} processes" * (processes.count > 1))
@@ -179,14 +179,21 @@ def prepare(
     return prepared
 
 
-def settle_mirror(config: RunConfig, store: Store | Stream, processes: Processes) -> bool:
+def _augmentation(name: str, part: Part, modality: Modality) -> Augmentation:
+    """Built, and asked whether it is for such samples. Raises UsageError."""
+    augmentation: Augmentation = part.build(f"augmentations.{name}")
+    augmentation.check(modality)
+    return augmentation
+
+
+def settle_mirror(config: RunConfig, store: Dataset, processes: Processes) -> bool:
     """Whether pictures are shown mirrored too: as the options say, or as the data is. Raises UsageError."""
-    if config.loop.mirror is True and not can_be_drawn(store.sample_shape, store.value_range):
+    if config.loop.mirror is True and not isinstance(store.modality, Pictures):
         raise UsageError(f"mirror=true is for pictures, and the samples of {store.name} are none", hint="leave --mirror out")
     if config.loop.mirror != "auto":
         return config.loop.mirror
     # Processors that round differently might not agree.
-    return processes.share(looks_the_same_mirrored(store) if processes.is_main else False)
+    return processes.broadcast(looks_the_same_mirrored(store) if processes.is_main else False)
 
 
 def wanted_precision(prepared: Prepared) -> torch.dtype:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganzoo.devices import choose_device
 from ganzoo.errors import TrainingError, UsageError
-from ganzoo.training.precision import choose_device
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -66,7 +66,7 @@ class Processes:
             torch.accelerator.synchronize(self.device)
 
     @_together
-    def share(self, value: T | None) -> T:
+    def broadcast(self, value: T | None) -> T:
         """What the main process was handed, in all of them."""
         if self.count > 1:
             from accelerate.utils import broadcast_object_list

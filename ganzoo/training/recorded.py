@@ -18,6 +18,7 @@ from ganzoo.registry import Kind, Registry
 from ganzoo.training.command import command_of
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import NEWER, read_run
+from ganzoo.training.layout import TERMS
 from ganzoo.variant import Json, Variant
 
 TRAIN = ("ganzoo", "train")
@@ -66,12 +67,14 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     entry = registry.get("variant", _named(run["variant"], run["plugin"]["distribution"]))
     described = entry.target
     assert isinstance(described, Variant)
-    kinds: dict[str, Kind] = {role: kind_of(role) for role in described.roles} | {"loss": "loss", "trainer": "trainer"}
+    kinds: dict[str, Kind] = {role: kind_of(role) for role in described.roles} | {"trainer": "trainer"}
+    kinds |= {"loss": "loss"} if "loss" in run else {}
     own = {**described.roles, "loss": described.loss, "trainer": described.trainer}
     options: dict[str, Json] = {key.removeprefix("loop."): value for key, value in NEWER.items()} | run["loop"]
     for label, kind in kinds.items():
         options |= dict(_part(registry, kind, label, run[label], own[label]))
-    options["penalties"] = {_known(registry, "penalty", part): part["arguments"] for part in run["penalties"].values()}
+    for term, kind in TERMS.items():
+        options[term] = {_known(registry, kind, part): part["arguments"] for part in run.get(term, {}).values()}
     return resolve(
         registry,
         entry.qualified,
@@ -88,7 +91,7 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     )
 
 
-def _part(registry: Registry, kind: Kind, label: str, part: Mapping[str, Any], own: str) -> Iterator[tuple[str, Json]]:
+def _part(registry: Registry, kind: Kind, label: str, part: Mapping[str, Any], own: str | None) -> Iterator[tuple[str, Json]]:
     """A part as options."""
     # What a variant has as module:attr has no other name.
     if part.get("distribution") or part["name"] != own:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo import model_folder
-from ganzoo.errors import ModelError
-from ganzoo.model_folder import ModelConfig, can_be_drawn, read_config
+from ganzoo.errors import GanzooError, ModelError
+from ganzoo.modality_of import modality_of
+from ganzoo.model_folder import ModelConfig, read_config
 from ganzoo.training.folder import SCORES, is_in_use, read_run
 from ganzoo.training.records import checkpoints_in, read_divergence, read_progress, read_scores, read_verdict
 from ganzoo.variant import Json
@@ -27,8 +28,9 @@ def report(folder: Path) -> dict[str, Json]:
     Returns:
         By name: ``kind`` (``run`` or ``model``), ``folder``, ``run`` and ``model`` (their folders, None where there is none),
         ``state`` (of a run), ``variant``, ``preset``, ``plugin``, ``data`` (as it was typed), ``dataset``, ``sample_shape``,
-        ``drawn`` (whether samples are pictures), ``num_classes``, ``class_names``, ``images`` and ``seconds`` trained,
-        ``budget``, ``command``, ``hardware``, ``start``, ``alarm`` and ``recovered`` (in words), ``license``, ``scored`` (the
+        ``output`` (the file that ``ganzoo sample`` writes unless told otherwise), ``judged_by`` (the protocol by which samples
+        are scored), ``num_classes``, ``class_names``, ``images`` and ``seconds`` trained, ``budget``, ``command``,
+        ``hardware``, ``start``, ``alarm`` and ``recovered`` (in words), ``license``, ``scored`` (the
         best score while it trained, or the last one), ``scores`` (with their protocols), ``samples``, ``checkpoints`` (the
         oldest first). What nobody has said is None, or empty.
 
@@ -38,11 +40,11 @@ def report(folder: Path) -> dict[str, Json]:
     run = read_run(folder)
     if run is not None:
         try:
-            model = model_folder.find(folder / "model")
+            model = model_folder.find_folder(folder / "model")
         except ModelError:
             return _of_run(folder, run, None)
         return _of_run(folder, run, model)
-    model = model_folder.find(folder)
+    model = model_folder.find_folder(folder)
     config = read_config(model)
     told = _of_model(model, config) | {"kind": "model", "folder": str(folder)}
     beside = read_run(model.parent) if model.name == "model" else None
@@ -58,8 +60,7 @@ def _of_run(folder: Path, run: Mapping[str, Json], model: Path | None) -> dict[s
     checkpoints = checkpoints_in(folder)
     dataset = _mapping(run.get("dataset"))
     shape, names = _list(dataset.get("sample_shape")), _list(dataset.get("class_names"))
-    drawn = can_be_drawn(shape, (-1, 1)) and dataset.get("dtype") == "uint8"
-    told = _of_model(model, config) if model and config else {**NOTHING, "drawn": drawn}
+    told = _of_model(model, config) if model and config else NOTHING
     scores = read_scores(folder)
     trained = max([images, *(int(path.name) for path in checkpoints[-1:])])
     if not config or trained > _whole(told["images"]):
@@ -91,7 +92,9 @@ def _of_run(folder: Path, run: Mapping[str, Json], model: Path | None) -> dict[s
 
 NOTHING: dict[str, Json] = {
     **dict.fromkeys(("kind", "folder", "run", "model", "state", "variant", "preset", "plugin", "data", "dataset")),
-    **dict.fromkeys(("sample_shape", "drawn", "num_classes", "class_names", "images", "seconds", "budget", "command")),
+    **dict.fromkeys(
+        ("sample_shape", "output", "judged_by", "num_classes", "class_names", "images", "seconds", "budget", "command")
+    ),
     **dict.fromkeys(("hardware", "start", "alarm", "recovered", "license", "scored", "samples")),
     "class_names": [],
     "scores": [],
@@ -110,7 +113,7 @@ def _of_model(folder: Path, config: ModelConfig) -> dict[str, Json]:
         "data": training.get("data"),
         "dataset": {k: v for k, v in _mapping(training.get("dataset")).items() if k != "class_names"},
         "sample_shape": list(config.sample_shape),
-        "drawn": can_be_drawn(config.sample_shape, config.value_range),
+        **_of_modality(config),
         "num_classes": config.num_classes,
         "class_names": list(config.class_names),
         "images": training.get("images"),
@@ -127,6 +130,14 @@ def _of_model(folder: Path, config: ModelConfig) -> dict[str, Json]:
         "samples": next((str(folder / name) for name in model_folder.PREVIEWS if (folder / name).is_file()), None),
         "checkpoints": [],
     }
+
+
+def _of_modality(config: ModelConfig) -> dict[str, Json]:
+    try:
+        modality = modality_of(config)
+    except GanzooError:
+        return {}
+    return {"output": modality.output, "judged_by": modality.judged_by or None}
 
 
 def _state(folder: Path, run: Mapping[str, Json], config: ModelConfig | None) -> str:

@@ -11,10 +11,10 @@ from ganzoo.errors import GanzooError
 from ganzoo.pretrained import load
 from ganzoo.training.checkpoint import Checkpoints
 from ganzoo.training.clock import Decision, Journal
-from ganzoo.training.config import MOST_THREADS
 from ganzoo.training.folder import CHECKPOINTS, JOURNAL, RunFolder
 from ganzoo.training.prepare import Prepared
 from ganzoo.training.records import read_looks, read_scores
+from ganzoo.training.settings import MOST_THREADS
 from ganzoo.training.state import Snapshot
 from ganzoo.training.verdict import Look
 from ganzoo.training.watcher import Watcher

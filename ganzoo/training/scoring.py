@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ganzoo.data.store import Store
-from ganzoo.data.stream import Stream
+from ganzoo.data.dataset import Dataset
 from ganzoo.errors import UnknownNameError
 from ganzoo.files import replace_file
 from ganzoo.interfaces import Generator
@@ -29,10 +28,10 @@ class Judge(Protocol):
 
     names: tuple[str, ...]
 
-    def prepare(self, data: Store | Stream) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Look at the data, before training begins. Raises UsageError for data that it does not judge."""
 
-    def __call__(self, generator: Generator, data: Store | Stream) -> Mapping[str, float]:
+    def __call__(self, generator: Generator, data: Dataset) -> Mapping[str, float]:
         """Scores by name, the same ones for the same weights."""
 
     def describe(self) -> dict[str, Json]:
@@ -55,7 +54,7 @@ class Scoring:
     by: str = "fd"
     until: float | None = None
 
-    def prepare(self, data: Store | Stream) -> None:
+    def prepare(self, data: Dataset) -> None:
         """See to it that this data can be scored so. Raises UsageError."""
         if self.by not in self.judge.names:
             raise UnknownNameError("score", self.by, self.judge.names)
@@ -92,7 +91,7 @@ class ScoreBook:
         rows: list[dict[str, float]],
         *,
         generator: Generator,
-        data: Store | Stream,
+        data: Dataset,
         processes: Processes,
     ) -> None:
         self.scoring = scoring
@@ -107,7 +106,7 @@ class ScoreBook:
 
     def take(self, images: int, seconds: float) -> dict[str, float]:
         """Score the generator as it stands after ``images``. Returns its scores by name."""
-        found = self._processes.share(dict(self.scoring.judge(*self._judged)) if self._processes.is_main else None)
+        found = self._processes.broadcast(dict(self.scoring.judge(*self._judged)) if self._processes.is_main else None)
         self.rows = [*self.rows, {"images": images, "seconds": round(seconds, 3), **found}]
         return found
 

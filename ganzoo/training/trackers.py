@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.modalities.base import Modality
+from ganzoo.training.watcher import Watcher
+from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
 TRACKERS = ("tensorboard", "trackio", "wandb")
@@ -68,6 +72,11 @@ class Trackers:
             else:
                 tracker.store_init_configuration(dict(config))
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._trackers)
+
     def log(self, values: Mapping[str, float], images: int) -> None:
         """Metrics by name, after so many images."""
         self._with_each(lambda tracker: tracker.log(dict(values), step=images))
@@ -86,6 +95,31 @@ class Trackers:
         with contextlib.ExitStack() as turns:
             for tracker in reversed(self._trackers):
                 turns.callback(do, tracker)
+
+
+class Tracking(Watcher):
+    """Sends what a run finds to its trackers, on the thread that writes.
+
+    Args:
+        trackers: Where to.
+        writer: Who does it.
+        modality: What samples are.
+    """
+
+    def __init__(self, trackers: Trackers, writer: Writer, modality: Modality) -> None:
+        self._trackers = trackers
+        self._writer = writer
+        self._modality = modality
+
+    def logged(self, images: int, values: Mapping[str, float]) -> None:
+        self._writer.submit(self._trackers.log, values, images)
+
+    def looked(self, images: int, samples: Tensor) -> None:
+        if self._trackers.any and (sheet := self._modality.sheet(samples)) is not None:
+            self._writer.submit(self._trackers.log_sheet, sheet, images)
+
+    def scored(self, images: int, scores: Mapping[str, float]) -> None:
+        self._writer.submit(self._trackers.log, scores, images)
 
 
 def _log_sheet(tracker: Any, sheet: npt.NDArray[np.uint8], images: int) -> None:

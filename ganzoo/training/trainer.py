@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import torch
@@ -14,7 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ganzoo.errors import PluginError, UsageError
-from ganzoo.interfaces import Critique, Loss, Noise, Penalty, StepContext, Trainer
+from ganzoo.interfaces import Augmentation, Critique, Loss, Penalty, StepContext, Trainer
+from ganzoo.noise import Noise
 from ganzoo.training.optimizers import create_optimizer
 
 Losses: TypeAlias = tuple[Tensor, dict[str, Tensor]]
@@ -28,6 +29,7 @@ class AlternatingTrainer(Trainer):
         networks: ``generator`` and ``discriminator``; more are left alone.
         loss: What both play on.
         penalties: Terms of the discriminator's update, by name.
+        augmentations: Changes of all that the discriminator sees, by name, one after another.
         n_critic: Discriminator updates per generator update.
         accumulate: Go through a batch in so many parts, one after another, and add up their gradients: as many times less
             memory, and the same result but for layers that look at a whole batch, such as batch norm.
@@ -45,6 +47,7 @@ class AlternatingTrainer(Trainer):
         networks: Mapping[str, nn.Module],
         loss: Loss,
         penalties: Mapping[str, Penalty],
+        augmentations: Mapping[str, Augmentation] | None = None,
         *,
         n_critic: PositiveInt = 1,
         accumulate: PositiveInt = 1,
@@ -58,6 +61,7 @@ class AlternatingTrainer(Trainer):
         super().__init__(networks)
         self.loss = loss
         self.penalties = dict(penalties)
+        self.augmentations = dict(augmentations or {})
         self.n_critic = n_critic
         self.accumulate = accumulate
         if betas is None and optimizer in ("adam", "adamw"):
@@ -65,6 +69,9 @@ class AlternatingTrainer(Trainer):
         options: dict[str, Any] = {"betas": betas, "momentum": momentum, "weight_decay": weight_decay}
         for role, rate in (("generator", lr), ("discriminator", discriminator_lr or lr)):
             self.optimizers[role] = create_optimizer(optimizer, self.networks[role], lr=rate, **options)
+        device = next((p.device for p in self.networks["generator"].parameters()), torch.device("cpu"))
+        for augmentation in self.augmentations.values():
+            augmentation.p = augmentation.p.to(device)
         discriminator = self.networks["discriminator"]
         self._separately = mixes_batch(discriminator)
         if self.penalties and self._separately:
@@ -77,86 +84,116 @@ class AlternatingTrainer(Trainer):
 
     def graph_key(self, step: int) -> Hashable | None:
         # A subclass may do what it likes in a step, and speaks for itself.
-        # So does that of a loss or a penalty.
-        capturable = all(vars(type(part)).get("capturable") for part in (self.loss, *self.penalties.values()))
+        # So does that of a loss, a penalty or an augmentation.
+        capturable = all(vars(type(part)).get("capturable") for part in self._parts)
         if type(self) is not AlternatingTrainer or self.accumulate > 1 or not capturable:
             return None
         return (step + 1) % self.n_critic == 0, *(step % penalty.interval == 0 for penalty in self.penalties.values())
 
     def step(self, reals: Tensor, labels: Tensor | None, context: StepContext) -> Mapping[str, Tensor]:
-        parts = split(reals, labels, self.accumulate)
+        batches = split(reals, labels, self.accumulate)
         both_learn = (context.step + 1) % self.n_critic == 0
         # Where the generator learns too, it learns from the samples that the discriminator has just been shown. The graphs
         # of several parts would not fit in memory, or there would be no parts: there, the same samples are made again.
-        shared = both_learn and len(parts) == 1
+        shared = both_learn and len(batches) == 1
         shown: list[Tensor] = []
         real_logits: dict[int, Tensor] = {}
 
-        def discriminator_loss(part: Part) -> Losses:
+        def discriminator_loss(batch: MicroBatch) -> Losses:
             with torch.set_grad_enabled(shared):
-                shown[:] = [self.generate(part, context)]
-            loss, metrics, real_logits[part.index] = self.discriminator_loss(part, shown[0].detach(), context)
+                shown[:] = [self.generate(batch, context)]
+            changed = self.augment(batch, batch.reals, context, "real")
+            loss, metrics, real_logits[batch.index] = self.discriminator_loss(
+                batch if changed is batch.reals else replace(batch, reals=changed),
+                self.augment(batch, shown[0].detach(), context, "fake"),
+                context,
+            )
+            for augmentation in self.augmentations.values():
+                augmentation.adapt(real_logits[batch.index], context.images)
             return loss, metrics
 
-        def generator_loss(part: Part) -> Losses:
-            fakes = shown[0] if shared else self.generate(part, context)
-            return self.generator_loss(part, fakes, real_logits[part.index], context)
+        def generator_loss(batch: MicroBatch) -> Losses:
+            fakes = shown[0] if shared else self.generate(batch, context)
+            fakes = self.augment(batch, fakes, context, "generator")
+            return self.generator_loss(batch, fakes, real_logits[batch.index], context)
 
-        metrics = self.descend("discriminator", parts, discriminator_loss, context)
+        metrics = self.descend("discriminator", batches, discriminator_loss, context)
         if both_learn:
             with frozen(self.networks["discriminator"]):
-                metrics |= self.descend("generator", parts, generator_loss, context)
+                metrics |= self.descend("generator", batches, generator_loss, context)
         return metrics
 
     def descend(
-        self, name: str, parts: Sequence[Part], loss_of: Callable[[Part], Losses], context: StepContext
+        self, name: str, batches: Sequence[MicroBatch], loss_of: Callable[[MicroBatch], Losses], context: StepContext
     ) -> dict[str, Tensor]:
         """One step of the optimizer ``name`` down the mean of what ``loss_of`` returns for each part, its metrics with it."""
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
-        for part in parts:
-            loss, metrics = loss_of(part)
-            context.backward(loss / len(parts) if len(parts) > 1 else loss)
+        for batch in batches:
+            loss, metrics = loss_of(batch)
+            context.backward(loss / len(batches) if len(batches) > 1 else loss)
             sums = {key: sums[key] + value if sums else value for key, value in metrics.items()}
         optimizer.step()
-        return {key: value / len(parts) for key, value in sums.items()} if len(parts) > 1 else sums
+        return {key: value / len(batches) for key, value in sums.items()} if len(batches) > 1 else sums
 
-    def generate(self, part: Part, context: StepContext) -> Tensor:
+    def generate(self, batch: MicroBatch, context: StepContext) -> Tensor:
         """As many generated samples as the part has real ones, in fp32; the same ones whenever it is asked in a step."""
         generator = self.networks["generator"]
-        latents = part.of(context.noise("latents")).draw(len(part.reals), generator.draw_latents)  # type: ignore[arg-type]
+        latents = batch.of(context.noise("latents")).draw(len(batch.reals), generator.draw_latents)  # type: ignore[arg-type]
         with context.autocast():
-            samples: Tensor = generator(latents, part.labels).float()
+            samples: Tensor = generator(latents, batch.labels).float()
         return samples
 
-    def discriminator_loss(self, part: Part, fakes: Tensor, context: StepContext) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def augment(self, batch: MicroBatch, samples: Tensor, context: StepContext, which: str) -> Tensor:
+        """Samples as the discriminator sees them; ``which`` tells the random numbers of one pass from those of another."""
+        for name, augmentation in self.augmentations.items():
+            samples = augmentation(samples, batch.of(context.noise(f"augmentation {name} of {which}")))
+        return samples
+
+    @property
+    def _parts(self) -> tuple[Loss | Penalty | Augmentation, ...]:
+        return (self.loss, *self.penalties.values(), *self.augmentations.values())
+
+    def state(self) -> Mapping[str, Any]:
+        if not self.augmentations:
+            return {}
+        return {"augmentations": {name: {"p": a.p, "rest": dict(a.state())} for name, a in self.augmentations.items()}}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        for name, kept in state.get("augmentations", {}).items():
+            self.augmentations[name].p.copy_(kept["p"])
+            self.augmentations[name].load_state(kept["rest"])
+
+    def discriminator_loss(
+        self, batch: MicroBatch, fakes: Tensor, context: StepContext
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """What the discriminator minimises on real samples and as many generated ones, penalties included; metrics; and the
         logits of the real ones, detached."""
         with context.autocast():
-            real_logits, fake_logits = self.judge(part.reals, fakes, part.labels)
+            real_logits, fake_logits = self.judge(batch.reals, fakes, batch.labels)
         loss = scalar(self.loss.discriminator(real_logits, fake_logits), "the loss", self.loss)
         metrics = {"loss_d": loss.detach(), "real": real_logits.detach().mean(), "fake": fake_logits.detach().mean()}
         metrics["apart"] = (real_logits.detach() > fake_logits.detach()).float().mean()
         discriminator = self.networks["discriminator"]
         for name, penalty in self.penalties.items():
             if context.step % penalty.interval == 0:
-                noise = part.of(context.noise(f"penalty {name}"))
-                critique = Critique(discriminator, part.reals, fakes, real_logits, fake_logits, part.labels, noise)
+                noise = batch.of(context.noise(f"penalty {name}"))
+                critique = Critique(discriminator, batch.reals, fakes, real_logits, fake_logits, batch.labels, noise)
                 with context.autocast():
                     term = scalar(penalty(critique), f"the penalty {name!r}", penalty)
                 loss = loss + penalty.weight * penalty.interval * term
                 metrics[name] = term.detach()
         return loss, metrics, real_logits.detach()
 
-    def generator_loss(self, part: Part, fakes: Tensor, real_logits: Tensor, context: StepContext) -> Losses:
+    def generator_loss(self, batch: MicroBatch, fakes: Tensor, real_logits: Tensor, context: StepContext) -> Losses:
         """What the generator minimises, through the samples ``fakes`` that it made; and metrics.
 
         A loss that pairs takes ``real_logits`` as the discriminator has just given them, before it learned from them: another
         forward pass would tell little more.
         """
         with context.autocast():
-            fake_logits = self.networks["discriminator"](fakes, part.labels).float()
+            fake_logits = self.networks["discriminator"](fakes, batch.labels).float()
         loss = scalar(self.loss.generator(real_logits if self.loss.pairs else None, fake_logits), "the loss", self.loss)
         return loss, {"loss_g": loss.detach()}
 
@@ -171,7 +208,7 @@ class AlternatingTrainer(Trainer):
 
 
 @dataclass(frozen=True)
-class Part:
+class MicroBatch:
     """Every ``count``-th sample of a batch, from ``index`` on.
 
     Attributes:
@@ -189,11 +226,11 @@ class Part:
         return noise.part(self.index, self.count) if self.count > 1 else noise
 
 
-def split(reals: Tensor, labels: Tensor | None, count: int) -> list[Part]:
+def split(reals: Tensor, labels: Tensor | None, count: int) -> list[MicroBatch]:
     """A batch in ``count`` parts. Raises UsageError if they cannot be equally large."""
     if len(reals) % count:
         raise UsageError(f"a step's {len(reals)} samples cannot be cut into accumulate={count} equal parts")
-    return [Part(reals[i::count], None if labels is None else labels[i::count], i, count) for i in range(count)]
+    return [MicroBatch(reals[i::count], None if labels is None else labels[i::count], i, count) for i in range(count)]
 
 
 def scalar(value: object, what: str, of: object) -> Tensor:

@@ -5,7 +5,7 @@ from PIL import Image
 import ganzoo
 from ganzoo.cli.sample import parse_seeds
 from ganzoo.errors import UsageError
-from ganzoo.sampling import to_uint8
+from ganzoo.modalities.pictures import to_uint8
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from PIL import Image
 import ganzoo
 from ganzoo.class_names import folder_name, parse_classes
 from ganzoo.errors import UsageError
-from ganzoo.sampling import fits_an_array, save_image, to_uint8
+from ganzoo.modalities.pictures import SHEETS, save_image, to_uint8
+from ganzoo.sampling import fits_an_array
 
 STRAINED = Path(__file__).parents[1] / "strained"
 NAMES = ("10", "2", "T-shirt, white", "cat", "dog")
@@ -145,7 +146,7 @@ def test_labels_by_name_in_python(generator):
 def test_a_sheet_that_is_too_wide_for_its_form_is_refused(tmp_path):
     for suffix, width in ((".jpg", 65_501), (".webp", 16_384)):
         with pytest.raises(UsageError, match=f"{width}x1 pixels is larger than {suffix} can be"):
-            save_image(tmp_path / f"sheet{suffix}", Image.new("L", (width, 1)))
+            save_image(tmp_path / f"sheet{suffix}", Image.new("L", (width, 1)), SHEETS[suffix])
     assert list(tmp_path.iterdir()) == []
     save_image(tmp_path / "sheet.png", Image.new("L", (65_501, 1)))
 

@@ -268,7 +268,7 @@ def test_help_explains_the_forms_of_data(run_ganzoo):
 
 def test_only_long_runs_are_scored_unasked():
     from ganzoo.request import choose_scoring, is_long
-    from ganzoo.training.config import Budget
+    from ganzoo.training.settings import Budget
 
     assert [is_long(b) for b in (Budget(seconds=240), Budget(seconds=900), Budget(images=10**6))] == [False, True, False]
     assert is_long(Budget(images=5_000_000))

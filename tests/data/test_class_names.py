@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from ganzoo.data.arrays import open_npz
+from ganzoo.modalities.base import Batch, Samples
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.sampling import write_array
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 8, 8), dtype=np.uint8)
@@ -14,15 +16,8 @@ def test_what_sample_writes_has_its_classes_when_it_is_read(tmp_path):
     path, names = tmp_path / "drawn.npz", ("cat", "dog, large", "never drawn")
     made = torch.linspace(-1, 1, 4 * 64).reshape(4, 1, 8, 8)
     labels = [0, 1, 1, 0]
-    write_array(
-        path,
-        lambda start, stop: made[start:stop],
-        4,
-        drawn=True,
-        labels=lambda start, stop: labels[start:stop],
-        class_names=names,
-        chunk=3,
-    )
+    samples = Samples(4, lambda start, stop: Batch(made[start:stop], (), labels[start:stop]), class_names=names, at_once=3)
+    write_array(path, samples, Pictures(sample_shape=(1, 8, 8)))
     store = open_npz(path)
     assert store.labels.tolist() == labels
     assert (store.class_names, store.num_classes) == (names, 3)

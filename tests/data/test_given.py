@@ -92,7 +92,7 @@ def test_numbers_that_may_be_pictures_come_with_the_way_to_say_so_in_python():
     assert "?" not in said
     with pytest.raises(UsageError, match="give them as uint8"):
         opened(PICTURES[..., 0] / 255, resolution=4)
-    assert opened(PICTURES[..., :1] / 255).is_pictures
+    assert opened(PICTURES[..., :1] / 255).modality.name == "pictures"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_tilde_is_the_users_folder_wherever_a_path_may_be(registry, paint, tmp
     np.save(tmp_path / "a.npy", np.zeros((4, 8, 8)))
     assert len(open_data("~/photos", registry=registry)) == 2
     assert len(open_data("~/photos?labels=none", registry=registry)) == 2
-    assert open_data("~/a.npy?range=0,1", registry=registry).is_pictures
+    assert open_data("~/a.npy?range=0,1", registry=registry).modality.name == "pictures"
     assert len(open_data("torch/image_folder?root=~/photos", registry=registry)) == 2
     with pytest.raises(DataError, match="no such file or folder: ~nobody-at-all/photos"):
         open_data("~nobody-at-all/photos", registry=registry)
@@ -87,8 +87,8 @@ def test_a_name_is_the_dataset_and_a_path_the_file(paint, tmp_path, monkeypatch)
     paint("rows/2.png")
     paint("torch/cifar10/1.png")
     paint("torch/cifar10/2.png")
-    assert not open_data("rows", registry=registry).is_pictures
-    assert open_data("./rows", registry=registry).is_pictures
+    assert open_data("rows", registry=registry).modality.name == "array"
+    assert open_data("./rows", registry=registry).modality.name == "pictures"
     assert open_data("torch/cifar10", registry=registry).name == "cifar10"
 
 

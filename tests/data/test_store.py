@@ -24,7 +24,7 @@ def test_a_batch_of_anything_else_is_as_it_is():
     samples, labels = store.batch(torch.tensor([4, 0]))
     assert torch.equal(samples, rows[[4, 0]])
     assert labels.tolist() == [4, 0]
-    assert (store.sample_shape, store.is_pictures, len(store)) == ((7,), False, 5)
+    assert (store.sample_shape, store.modality.name, len(store)) == ((7,), "array", 5)
 
 
 def test_a_batch_leaves_the_store_alone():

@@ -17,6 +17,7 @@ from ganzoo.data import stream as streams
 from ganzoo.data.readers import open_reader
 from ganzoo.data.stream import Stream
 from ganzoo.errors import DataError, UsageError
+from ganzoo.modalities.pictures import Pictures
 
 SHARDS = (5, 7, 4, 6, 8, 3)
 SAMPLES = sum(SHARDS)
@@ -33,7 +34,7 @@ def stream(monkeypatch):
         mine = numbers[begins[shard] : begins[shard + 1]]
         return mine.to(torch.uint8).view(-1, 1, 1, 1), mine % 3
 
-    return Stream("s", tuple((f"{i}.tar", n) for i, n in enumerate(SHARDS)), read, (1, 1, 1), 3)
+    return Stream("s", tuple((f"{i}.tar", n) for i, n in enumerate(SHARDS)), read, Pictures(sample_shape=(1, 1, 1)), 3)
 
 
 def numbers(samples):
@@ -70,12 +71,18 @@ def test_processes_have_shards_of_their_own(stream):
 
 def test_what_can_no_longer_be_read_is_made_up_for(stream):
     whole = stream.read
-    broken = Stream("s", stream.shards, lambda n: tuple(x[:1] for x in whole(n)) if n == 4 else whole(n), (1, 1, 1), 3)
+    broken = Stream(
+        "s",
+        stream.shards,
+        lambda n: tuple(x[:1] for x in whole(n)) if n == 4 else whole(n),
+        Pictures(sample_shape=(1, 1, 1)),
+        3,
+    )
     with pytest.warns(UserWarning, match=r"7 samples of the shard 4\.tar"):
         shown = numbers(broken.feed(0).batch(0, SAMPLES)[0])
     assert len(shown) == SAMPLES
     assert set(shown) == set(range(SAMPLES)) - set(range(23, 30))
-    empty = Stream("s", stream.shards, lambda n: tuple(x[:0] for x in whole(n)), (1, 1, 1), 3)
+    empty = Stream("s", stream.shards, lambda n: tuple(x[:0] for x in whole(n)), Pictures(sample_shape=(1, 1, 1)), 3)
     with pytest.raises(DataError, match="can be read any more"):
         empty.feed(0).batch(0, 4)
 

@@ -41,7 +41,7 @@ def test_pictures_of_other_numbers_are_pictures(opened, dtype, black, white, sha
     values = np.full(shape, black, dtype)
     values[1] = white
     store = opened(values)
-    assert store.is_pictures
+    assert store.modality.name == "pictures"
     assert store.samples[0].unique().tolist() == [0]
     assert store.samples[1].unique().tolist() == [255]
     assert f"{black} is black and {white:,} is white" in store.understood()
@@ -67,14 +67,14 @@ def test_grey_pictures_without_an_axis_for_it(opened, dtype):
 def test_where_a_guess_would_be_dangerous_they_stay_numbers_and_a_hint_says_what_to_do(opened, shape, low_high, span):
     values = np.linspace(*low_high, np.prod(shape), dtype=np.float32).reshape(shape)
     store = opened(values)
-    assert not store.is_pictures
+    assert store.modality.name == "array"
     assert (
         f"if they are pictures, say which values are black and white after the name of the file, for example '?range={span}'"
         in (store.understood())
     )
     with pytest.raises(UsageError, match=rf"no resolution.*range={re.escape(span)}'"):
         opened(values, resolution=4)
-    assert opened(values, options={"range": span}).is_pictures
+    assert opened(values, options={"range": span}).modality.name == "pictures"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.protocol import require_same
 from ganzoo.evaluation.scores import read_scores
+from ganzoo.modalities.pictures import Pictures
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
 
@@ -257,7 +258,7 @@ def test_a_model_and_a_file_of_its_samples_have_the_same_scores(run, tmp_path):
     from ganzoo.sampling import sample_to
 
     generator = ganzoo.load(run.folder)
-    sample_to(tmp_path / "samples.npz", generator, range(400), drawn=True)
+    sample_to(tmp_path / "samples.npz", generator, range(400), Pictures(sample_shape=generator.sample_shape))
     values = evaluate(run.folder, samples=400).values
     assert evaluate(tmp_path / "samples.npz", data="fashion-mnist-10k", samples=400).values == pytest.approx(values, rel=1e-6)
 

@@ -13,6 +13,7 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.pictures import to_grey
 from ganzoo.evaluation.protocol import require_same
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.sampling import sample_to
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
@@ -69,7 +70,9 @@ def test_a_colour_array_meets_grey_data(clothes, tmp_path):
 
 
 def test_a_folder_that_sample_wrote_is_scored_like_the_model(run, tmp_path):
-    sample_to(tmp_path / "samples", ganzoo.load(run.folder), range(200), drawn=True)
+    sample_to(
+        tmp_path / "samples", generator := ganzoo.load(run.folder), range(200), Pictures(sample_shape=generator.sample_shape)
+    )
     told = evaluate(run.folder, samples=200, measures=("kid", "coverage"))
     source = str(tmp_path / "samples")
     found = evaluate(source, data=str(run.folder.parent / "clothes.npz"), samples=200, measures=("kid", "coverage"))

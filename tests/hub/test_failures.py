@@ -189,7 +189,7 @@ def test_a_licence_that_the_hub_does_not_know(hub, model):
 def test_where_there_are_no_links_what_is_not_what_was_sent_is_not_kept(pushed, model, monkeypatch):
     from huggingface_hub import file_download
 
-    from ganzoo.hub.find import find
+    from ganzoo.hub.locate import locate
 
     monkeypatch.setattr(file_download, "are_symlinks_supported", lambda folder=None: False)
     pushed.faults.flip = True
@@ -198,7 +198,7 @@ def test_where_there_are_no_links_what_is_not_what_was_sent_is_not_kept(pushed, 
     works_again(pushed, model)
     snapshot = pull("alice/clothes")
     assert not (snapshot / "config.json").is_symlink()
-    assert not find(snapshot).own
+    assert not locate(snapshot).own
 
 
 def test_what_cannot_be_written_back_is_on_the_hub_all_the_same(hub, model):

@@ -244,8 +244,8 @@ def test_one_hostile_card_does_not_spoil_the_search(hub, model, says):
 
 
 def test_what_the_cache_holds_is_not_written_to(hub, model):
-    from ganzoo.hub.find import find
+    from ganzoo.hub.locate import locate
 
     push(model, "alice/clothes")
-    assert not find(pull("alice/clothes")).own
-    assert find(model).own
+    assert not locate(pull("alice/clothes")).own
+    assert locate(model).own

@@ -7,6 +7,7 @@ from ganzoo_dcgan.networks import Residual
 from ganzoo import plugins
 from ganzoo.errors import UsageError
 from ganzoo.factory import build_networks, count_parameters
+from ganzoo.modalities.inferred import of_shape
 from ganzoo.training.config import resolve
 
 PRESETS = [(v, p) for v in ("mlp", "dcgan", "wgan-gp") for p in plugins.load().registry.variant(v).presets]
@@ -14,7 +15,7 @@ PRESETS = [(v, p) for v in ("mlp", "dcgan", "wgan-gp") for p in plugins.load().r
 
 def build(variant, sample_shape, preset="default", **options):
     config = resolve(plugins.load().registry, variant, preset=preset, options=options)
-    return build_networks(config.networks, sample_shape=sample_shape, value_range=(-1.0, 1.0))
+    return build_networks(config.networks, of_shape(sample_shape, (-1.0, 1.0)))
 
 
 @pytest.mark.parametrize(("variant", "preset"), PRESETS)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ganzoo.training.clock import Clock, Decision, Journal
-from ganzoo.training.config import Budget
 from ganzoo.training.processes import Processes
+from ganzoo.training.settings import Budget
 
 
 class Time:

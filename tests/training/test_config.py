@@ -4,7 +4,8 @@ import pytest
 
 from ganzoo import plugins
 from ganzoo.errors import UnknownNameError, UsageError
-from ganzoo.training.config import fitted, parse_count, parse_duration, parse_option, parse_penalty, resolve
+from ganzoo.parsing import parse_count, parse_duration, parse_option, parse_penalty
+from ganzoo.training.config import fitted, resolve
 
 
 def config(variant="dcgan", **arguments):

@@ -10,8 +10,8 @@ import ganzoo
 from ganzoo.comparison import compare
 from ganzoo.errors import GanzooError, UnknownNameError
 from ganzoo.hub.push import push
-from ganzoo.training.config import Budget
 from ganzoo.training.folder import read_run
+from ganzoo.training.settings import Budget
 
 SPIRAL = """
 import ganzoo

@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 
 import ganzoo
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
+from ganzoo.modalities.array import Array
+from ganzoo.modalities.pictures import Pictures
 from ganzoo.training.health import Health
 from ganzoo.training.likeness import Likeness, count_kinds, sort_into_kinds
 from ganzoo.training.records import read_looks
 from ganzoo.training.verdict import FEW, LIMITS, Alarm, Look, Verdict, faults, judge
 from ganzoo.training.watcher import Watcher
+
+PICTURES = Pictures(sample_shape=(1, 28, 28))
+ROWS = Array(sample_shape=(4,))
 
 CONSTANT = """
 import ganzoo
@@ -71,7 +76,7 @@ def wrong(look):
 
 def test_real_pictures_are_like_real_pictures(clothes):
     reals, others, _ = clothes
-    likeness = Likeness(reals, pictures=True)
+    likeness = Likeness(reals, PICTURES)
     for start in range(0, 640, 64):
         found = likeness(others[start : start + 64])
         assert 0.85 < found["spread"] < 1.15
@@ -83,7 +88,7 @@ def test_real_pictures_are_like_real_pictures(clothes):
 
 def test_each_way_to_be_no_good_shows(clothes):
     reals, others, labels = clothes
-    likeness, rng = Likeness(reals, pictures=True), torch.Generator().manual_seed(0)
+    likeness, rng = Likeness(reals, PICTURES), torch.Generator().manual_seed(0)
 
     def found(samples):
         return wrong(Look(10**6, **likeness(samples), told=1.0))
@@ -104,7 +109,7 @@ def test_samples_of_any_shape(shape):
     kinds = rng.normal(0, 3, (6, *shape))
     units = rng.uniform(0.5, 2, shape) * 1000
     rows = torch.from_numpy(((kinds[np.arange(400) % 6] + rng.normal(0, 1, (400, *shape))) * units).astype("f4"))
-    likeness = Likeness(rows[:300], pictures=False)
+    likeness = Likeness(rows[:300], ROWS)
     sound = likeness(rows[300:])
     assert 0.85 < sound["spread"] < 1.15
     assert sound["kinds"] > 0.8
@@ -140,7 +145,7 @@ TABLES = {
 def test_real_rows_are_like_real_rows_and_one_repeated_is_not(name):
     rng = np.random.default_rng(0)
     rows = torch.from_numpy(TABLES[name](rng).astype("f4"))
-    likeness = Likeness(rows[:500][:256], pictures=False)
+    likeness = Likeness(rows[:500][:256], ROWS)
     for start in range(500, 948, 64):
         assert not wrong(Look(10**6, **likeness(rows[start : start + 64]))), start
     middle = rows[500:].median(0).values
@@ -154,7 +159,7 @@ def test_real_rows_are_like_real_rows_and_one_repeated_is_not(name):
 def looked_at(generator, reals, **arguments):
     """What a look finds, and what is said of it."""
     said = []
-    health = Health(reals, pictures=False, generator=generator, tell=said.append, **{"shown": False, **arguments})
+    health = Health(reals, modality=ROWS, generator=generator, tell=said.append, **{"shown": False, **arguments})
     return [health.look(images, None, {}) for images in (5_000, 10_000)], said
 
 
@@ -206,18 +211,18 @@ def test_a_generator_whose_samples_are_not_what_is_shown_is_looked_at_all_the_sa
     said = ["samples are not looked at: they have the shape (2, 2), real ones (4,)"]
     assert looked_at(Rows(latent_shape=(2, 2), sample_shape=(2, 2)), rows) == ([{}, {}], said)
     wide = Rows(latent_shape=(4,), sample_shape=(4,))
-    assert Health(rows, pictures=False, generator=wide, shown=False).look(5_000, shown, {}) == {}  # it may translate
+    assert Health(rows, modality=ROWS, generator=wide, shown=False).look(5_000, shown, {}) == {}  # it may translate
     wide.latent_shape, wide.draw_latents = (1,), lambda count, rng: torch.randn(count, 4, generator=rng)
-    assert Health(rows, pictures=False, generator=wide, shown=False).look(5_000, shown, {})["spread"] > 0.8
+    assert Health(rows, modality=ROWS, generator=wide, shown=False).look(5_000, shown, {})["spread"] > 0.8
 
 
 def test_of_weights_that_are_kept_from_before_what_is_true_of_them_is_said(clothes):
     reals, others, _ = clothes
-    health = Health(reals, pictures=True, generator=None, shown=True, looks=looks(0.5, 0.01, 0.01, 0.01))
+    health = Health(reals, modality=PICTURES, generator=None, shown=True, looks=looks(0.5, 0.01, 0.01, 0.01))
     says = health.of_kept(others[:64], 4_000).describe()["recovered"]["says"]
     assert says == "collapsed after 8,000 images: all samples are alike; the weights of 4,000 images are kept"
     assert health.of_kept(others[:1].expand(64, -1, -1, -1), 4_000) == health.verdict
-    sound = Health(reals, pictures=True, generator=None, shown=True)
+    sound = Health(reals, modality=PICTURES, generator=None, shown=True)
     assert sound.of_kept(others[:1].expand(64, -1, -1, -1), 4_000) == Verdict()
 
 
@@ -331,7 +336,7 @@ def test_how_often_a_run_is_looked_at_is_no_matter(name):
 
 
 def test_a_long_run_is_looked_at_between_its_previews_too():
-    health = Health(None, pictures=False, generator=None, shown=True)
+    health = Health(None, modality=ROWS, generator=None, shown=True)
     seen = []
     for images in range(0, 10**7, 640):
         if health.due(images, shown=False, last=False):

@@ -8,13 +8,13 @@ from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.errors import TrainingError
 from ganzoo.interfaces import Trainer
+from ganzoo.modalities.array import Array
 from ganzoo.training.clock import Clock
-from ganzoo.training.config import Budget, LoopSettings
 from ganzoo.training.ema import EMA
 from ganzoo.training.loop import Step, lr_factor, run_loop, stop_signals, stream
 from ganzoo.training.monitor import Monitor
 from ganzoo.training.processes import Processes
-from ganzoo.training.trackers import Trackers
+from ganzoo.training.settings import Budget, LoopSettings
 from ganzoo.training.watcher import Watcher
 from ganzoo.training.writer import Writer
 
@@ -111,10 +111,9 @@ def looped(
         monitor = Monitor(
             tmp_path,
             lambda: torch.zeros(1, 1),
-            drawn=False,
+            modality=Array(sample_shape=(1,)),
             watcher=Watcher(),
             writer=writer,
-            trackers=Trackers((), tmp_path, {}, 0),
             processes=ALONE,
         )
         return run_loop(

@@ -131,7 +131,7 @@ def test_one_process_needs_no_other(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     alone = join("cpu")
     assert (alone.count, alone.rank, alone.is_main) == (1, 0, True)
-    assert alone.share("x") == "x"
+    assert alone.broadcast("x") == "x"
     assert alone.largest([1.5]) == [1.5]
     network = nn.Sequential(nn.BatchNorm1d(2))
     alone.synchronise([network])

@@ -60,7 +60,7 @@ def test_the_real_samples_are_real(run):
 
 
 def test_the_model_draws_the_sheet_that_is_beside_it(run):
-    from ganzoo.sampling import grid
+    from ganzoo.modalities.pictures import grid
 
     generator = ganzoo.load(run.folder)
     assert np.array_equal(np.asarray(grid(generator.sample(range(SHOWN)))), np.asarray(Image.open(run.samples)))

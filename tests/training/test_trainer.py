@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from ganzoo.errors import PluginError, UnknownNameError, UsageError
-from ganzoo.interfaces import Discriminator, Generator, Noise, Penalty, StepContext
+from ganzoo.interfaces import Discriminator, Generator, Penalty, StepContext
 from ganzoo.losses import NonSaturating, Relativistic, Wasserstein
+from ganzoo.noise import Noise
 from ganzoo.penalties import R1, FiniteDifference, GradientPenalty
 from ganzoo.training.optimizers import create_optimizer
 from ganzoo.training.trainer import AlternatingTrainer, mixes_batch

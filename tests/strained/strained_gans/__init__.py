@@ -1,4 +1,4 @@
-"""Six small GANs as a stranger would write them, each of which needs something of ganzoo that no other one does."""
+"""Small models as a stranger would write them, each of which needs something of ganzoo that no other one does."""
 
 from __future__ import annotations
 
@@ -76,14 +76,60 @@ BACKBONE = Variant(
     loss="hinge",
     presets=presets(),
 )
+TEXT = Variant(
+    name="strained-text",
+    summary="short texts, letter by letter",
+    paper=PAPER,
+    generator="strained_gans.text:TextGenerator",
+    discriminator="strained_gans.text:TextDiscriminator",
+    data="strained-words",
+    presets=presets(),
+)
+TABLE = Variant(
+    name="strained-table",
+    summary="a table with categories",
+    paper=PAPER,
+    generator="strained_gans.rows:RowGenerator",
+    discriminator="strained_gans.rows:RowDiscriminator",
+    data="strained-pets",
+    presets=presets(),
+)
+VAE = Variant(
+    name="strained-vae",
+    summary="an encoder and a decoder, and nobody who judges",
+    paper=PAPER,
+    generator="mlp",
+    discriminator=None,
+    networks={"encoder": "strained_gans.vae_gan:Encoder"},
+    keeps=("encoder",),
+    loss=None,
+    trainer="strained_gans.vae:VAETrainer",
+    family="variational autoencoder",
+    presets=presets(**{"generator.hidden": [32]}),
+)
+PATCHES = Variant(
+    name="strained-patches",
+    summary="a discriminator of five patches by three scales",
+    paper=PAPER,
+    generator="mlp",
+    discriminator="strained_gans.patches:PatchScales",
+    loss="relativistic",
+    penalties={"slope": {"weight": 1e-3}, "finite-difference": {"weight": 1e-3}, "gradient-penalty": {"weight": 0.1}},
+    presets=presets(**{"generator.hidden": [32]}),
+)
 
 
 @hookimpl
 def register(registry: Registrar) -> None:
-    """Offer the six, some of their parts by name."""
+    """Offer all of them, some of their parts by name."""
     registry.add("generator", "strained-labels", "strained_gans.labels:LabelledGenerator")
     registry.add("discriminator", "strained-labels", "strained_gans.labels:ProjectionDiscriminator")
     registry.add("generator", "strained-translator", "strained_gans.cycle:Translator")
     registry.add("trainer", "strained-cycle", "strained_gans.cycle:CycleTrainer")
-    for variant in (LABELS, VAE_GAN, CYCLE, WAVES, ROWS, BACKBONE):
+    registry.add("modality", "strained-text", "strained_gans.text:Text", summary="short texts")
+    registry.add("modality", "strained-table", "strained_gans.table:Table", summary="rows of a table")
+    registry.add("dataset", "strained-words", "strained_gans.text:words", summary="words of the letters a, b and c")
+    registry.add("dataset", "strained-pets", "strained_gans.table:pets", summary="what pets weigh")
+    registry.add("augmentation", "strained-grain", "strained_gans.grain:Grain", summary="noise on everything")
+    for variant in (LABELS, VAE_GAN, CYCLE, WAVES, ROWS, BACKBONE, TEXT, TABLE, VAE, PATCHES):
         registry.add_variant(variant)

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from ganzoo.card import card, write_card
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import write_json
-from ganzoo.hub.card import card, write_card
 from ganzoo.model_folder import read_config, read_json, set_license
 
 PROTOCOL = {

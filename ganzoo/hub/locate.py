@@ -11,8 +11,10 @@ from pathlib import Path
 from ganzoo import model_folder
 from ganzoo.errors import HubError, ModelError, UsageError, nearest
 from ganzoo.files import replace_file
-from ganzoo.hub.client import FORMS, REPO, check_client, check_downloads, parse_repo, talking
+from ganzoo.hub.client import FORMS, check_downloads, parse_repo, talking
 from ganzoo.hub.shipped import shipped_models
+from ganzoo.model_folder import REPO
+from ganzoo.network import check_client
 
 SHIPPED = "shipped:"
 
@@ -30,7 +32,7 @@ class Found:
     own: bool
 
 
-def find(
+def locate(
     source: str | Path,
     *,
     files: Collection[str] = (model_folder.CONFIG, model_folder.weights_file("generator")),
@@ -63,7 +65,7 @@ def find(
             )
         return Found(shipped[text], own=False)
     if isinstance(source, Path) or _exists(text) or text.startswith((".", "/", "~")):
-        folder = model_folder.find(source)
+        folder = model_folder.find_folder(source)
         return Found(folder, own=not _is_cached(folder))
     repo = text.partition("@")[0]
     if REPO.fullmatch(repo) and "@" not in text and os.path.isdir(repo.partition("/")[0]):  # noqa: PTH112

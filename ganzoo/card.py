@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ganzoo import model_folder, plugins
+from ganzoo.errors import GanzooError
 from ganzoo.files import replace_file
-from ganzoo.hub.client import REPO, check_client
-from ganzoo.model_folder import ModelConfig, can_be_drawn, read_config, read_scores, weights_file
+from ganzoo.modalities.base import Modality
+from ganzoo.modality_of import modality_of
+from ganzoo.model_folder import REPO, ModelConfig, read_config, read_scores, weights_file
+from ganzoo.network import check_client
 from ganzoo.registry import Entry
-from ganzoo.variant import Json, Variant
+from ganzoo.variant import FAMILY, Json, Variant
 
 SPECIAL = "\\[]*~"
 """Letters that mean something to Markdown wherever they stand."""
@@ -26,7 +29,8 @@ TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 """What decides in which direction the letters after it are read."""
 CLASSES = 20
 """How many classes are named on a card."""
-TASK = "unconditional-image-generation"
+PICTURES = (".png", ".webp")
+"""What a preview ends in that a card can show."""
 TAG = "ganzoo"
 VARIANT_TAG = "variant:"
 DATA_TAG = "data:"
@@ -73,8 +77,8 @@ def card(folder: Path, name: str) -> str:
     sections = [
         f"# {title_of(name)}",
         _what(config),
-        f"![Samples, none picked]({preview})" if preview == "samples.png" else "",
-        _shown(config) if preview == "samples.png" else "",
+        f"![Samples, none picked]({preview})" if preview and preview.endswith(PICTURES) else "",
+        _shown(config) if preview and preview.endswith(PICTURES) else "",
         "## Use",
         _use(config, name),
         "## How it was trained",
@@ -94,10 +98,11 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
     check_client()
     from huggingface_hub import EvalResult, ModelCardData
 
-    data, trained_on = _registered(config), _dataset(config)
+    data, modality = _registered(config), _modality(config)
+    task = modality.hub_task if modality else None
     results = [
         EvalResult(
-            task_type=TASK,
+            task_type=task or "other",
             dataset_type=_line(row["protocol"].get("data", "unknown")),
             dataset_name=_line(row["protocol"].get("data", "unknown")),
             metric_type=score,
@@ -113,12 +118,19 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
         license=config.license or "unknown",
         # What is nobody's name for a dataset but the user's own would pass for one of the Hub's.
         datasets=[data.name] if data else None,
-        tags=[TAG, "gan", f"{VARIANT_TAG}{config.variant}", *([f"{DATA_TAG}{trained_on}"] if trained_on else [])],
-        pipeline_tag=TASK if _is_picture(config) else None,
+        tags=_tags(config),
+        pipeline_tag=task,
         model_name=title_of(name) if results else None,
         eval_results=results or None,
     )
     return f"---\n{told.to_yaml()}\n---\n"
+
+
+def _tags(config: ModelConfig) -> list[str]:
+    """By which the Hub finds it."""
+    family = ["gan"] if _family(config) == FAMILY else []
+    data = [f"{DATA_TAG}{name}"] if (name := _dataset(config)) else []
+    return [TAG, *family, f"{VARIANT_TAG}{config.variant}", *data]
 
 
 def _what(config: ModelConfig) -> str:
@@ -130,10 +142,16 @@ def _what(config: ModelConfig) -> str:
     named = ", ".join(config.class_names[:CLASSES])
     more = f" and {len(config.class_names) - CLASSES:,} more" if len(config.class_names) > CLASSES else ""
     classes = f" The data's classes: {_cell(named)}{more}." if config.class_names else ""
+    family = f"{'An' if _family(config)[0] in 'aeiou' else 'A'} {_family(config)}"
     return (
-        f"A generative adversarial network that makes {_kind(config)}{made}: the variant `{config.variant}`{about}. "
+        f"{family} that makes {_kind(config)}{made}: the variant `{config.variant}`{about}. "
         f"The weights are {_weights(config)}, in safetensors.{classes}"
     )
+
+
+def _family(config: ModelConfig) -> str:
+    variant = _variant(config)
+    return variant.family if variant else FAMILY
 
 
 def title_of(name: str) -> str:
@@ -173,14 +191,13 @@ def _use(config: ModelConfig, name: str) -> str:
     needs = "" if own else f" and its plugin `{config.plugin.distribution}`"
     shape = ", ".join(map(str, config.sample_shape))
     span = f", in [{config.value_range[0]:g}, {config.value_range[1]:g}]" if config.value_range else ""
-    form = "png" if _is_picture(config) else "npz"
     return (
         f"With ganzoo {config.ganzoo} or later{needs} installed (from its own repository; what PyPI has under that name is "
         "something else):\n\n"
         f"```python\nimport ganzoo\n\ngenerator = ganzoo.load({json.dumps(name, ensure_ascii=False)})\n"
         f"samples = generator.sample(seeds=range(16))  # (16, {shape}){span}\n```\n\n"
         "A seed's sample is the same in any batch and on any machine, but for rounding. On the command line: "
-        f"`ganzoo sample {shlex.quote(name)} --seeds 0-63 -o samples.{form}`."
+        f"`ganzoo sample {shlex.quote(name)} --seeds 0-63 -o samples{_suffix(config)}`."
     )
 
 
@@ -270,10 +287,10 @@ def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         f"- It makes {kind} like those of {data} and nothing else, and has that data's choices and gaps: what is rare there "
         "is rarer here.",
-        f"- Like every GAN it leaves out a part of the data{_left_out(scores, config)}, and some samples are malformed. "
-        "Truncation (`sample(..., truncation=0.7)`) makes both trade places."
+        f"- Like every such model it leaves out a part of the data{_left_out(scores, config)}, and some samples are malformed."
+        " Truncation (`sample(..., truncation=0.7)`) makes both trade places."
         if scores
-        else "- Like every GAN it leaves out a part of the data, and some samples are malformed. It has not been scored"
+        else "- Like every such model it leaves out a part of the data, and some samples are malformed. It has not been scored"
         f"{_while_training(config)}.",
         "- Samples are not data: do not use them as if they had been measured or photographed.",
     ]
@@ -342,15 +359,24 @@ def _dataset(config: ModelConfig) -> str:
     return name if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 96 else ""
 
 
-def _is_picture(config: ModelConfig) -> bool:
-    return can_be_drawn(config.sample_shape, config.value_range)
-
-
 def _kind(config: ModelConfig) -> str:
-    if not _is_picture(config):
-        return f"samples of shape {'x'.join(map(str, config.sample_shape))}"
-    channels, height, width = config.sample_shape
-    return f"{'grey' if channels == 1 else 'colour'} pictures of {width}x{height} pixels"
+    """What the model makes, in words; its plugin's, if that is here."""
+    modality = _modality(config)
+    return modality.describe() if modality else f"samples of shape {'x'.join(map(str, config.sample_shape))}"
+
+
+def _modality(config: ModelConfig) -> Modality | None:
+    """What samples are; None if the plugin that knows is not here: a card can be written all the same."""
+    try:
+        return modality_of(config)
+    except GanzooError:
+        return None
+
+
+def _suffix(config: ModelConfig) -> str:
+    """What ``ganzoo sample`` best writes such samples as."""
+    modality = _modality(config)
+    return Path(modality.output).suffix if modality else ".npz"
 
 
 def is_score(value: Json) -> TypeGuard[float]:

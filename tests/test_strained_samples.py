@@ -1,0 +1,177 @@
+"""Samples that are no pictures, models that are no GANs, and parts of a stranger's, by the public hooks alone."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ganzoo
+from ganzoo import plugins
+from ganzoo.errors import ModelError, UsageError
+from ganzoo.files import write_json
+from ganzoo.interfaces import Critique
+from ganzoo.model_folder import read_config
+from ganzoo.noise import Noise
+from ganzoo.penalties import R1, GradientPenalty, input_gradients
+
+STRAINED = Path(__file__).parent / "strained"
+
+
+@pytest.fixture(autouse=True)
+def _installed(load_plugins):
+    load_plugins(STRAINED)
+
+
+@pytest.fixture
+def ganzoo_with_strained(run_ganzoo):
+    """The installed command, with the strained plugin beside it."""
+    return lambda *words: run_ganzoo(*words, plugins=[STRAINED])
+
+
+def test_texts_are_stored_as_bytes_and_come_back_as_lines(ganzoo_with_strained, tmp_path):
+    done = ganzoo_with_strained("train", "strained-text", "--out", "run", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert "words: 200 texts, of up to 6 of 4 letters" in done.stderr
+    assert not list((tmp_path / "run").rglob("*.png"))
+    shown = (tmp_path / "run" / "reals.txt").read_text().splitlines()
+    assert len(shown) == 64
+    assert all(re.fullmatch("[abc]{1,5}", word) for word in shown)
+
+    written = ganzoo_with_strained("sample", "run", "--seeds", "0-299", "-o", "words.txt")
+    assert written.returncode == 0, written.stderr
+    lines = (tmp_path / "words.txt").read_text().split("\n")[:-1]
+    generator = ganzoo.load(tmp_path / "run")
+    assert lines == ganzoo.decode(generator, generator.sample(seeds=range(300)))
+    assert "makes texts of up to 6 of 4 letters" in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "pipeline_tag" not in (tmp_path / "run" / "model" / "README.md").read_text()
+
+
+def test_texts_go_to_npz_too_and_to_no_picture(ganzoo_with_strained, tmp_path):
+    assert ganzoo_with_strained("train", "strained-text", "--out", "run", "--threads", "1").returncode == 0
+    assert ganzoo_with_strained("sample", "run", "--seeds", "0-9", "-o", "words.npz").returncode == 0
+    assert np.load(tmp_path / "words.npz")["arr_0"].shape == (10, 6, 4)
+    refused = ganzoo_with_strained("sample", "run", "-o", "words.png")
+    assert refused.returncode == 2
+    assert "cannot write texts to 'words.png'" in refused.stderr
+    assert ".txt or .npz" in refused.stderr
+
+
+def test_a_dataset_takes_options_as_networks_do(ganzoo_with_strained):
+    done = ganzoo_with_strained("train", "strained-text", "--data", "strained-words?length=9&count=50", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert "words: 50 texts, of up to 9 of 4 letters" in done.stderr
+    for spec, said in (
+        ("strained-words?lenght=9", "did you mean length? options are length: Of the longest, its end included."),
+        ("strained-words?length=2", "strained-words?length=2: input should be greater than or equal to 3"),
+        ("strained-words?length=nine", "should be a valid integer"),
+    ):
+        refused = ganzoo_with_strained("train", "strained-text", "--data", spec, "--dry-run")
+        assert refused.returncode == 2, spec
+        assert said in refused.stderr, refused.stderr
+    refused = ganzoo_with_strained("train", "strained-text", "--resolution", "8", "--dry-run")
+    assert "has no resolution to choose" in refused.stderr
+
+
+def test_a_table_with_categories_comes_back_as_csv(ganzoo_with_strained, tmp_path):
+    done = ganzoo_with_strained("train", "strained-table", "--images", "4000", "--out", "run", "--threads", "1")
+    assert done.returncode in (0, 3), done.stderr
+    assert "rows of a table, with the columns kind, weight" in done.stderr
+    written = ganzoo_with_strained("sample", "run", "--seeds", "0-599", "-o", "rows.csv")
+    assert written.returncode == 0, written.stderr
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 600
+    assert {row["kind"] for row in rows} <= {"cat", "dog"}
+    weights = np.array([float(row["weight"]) for row in rows])
+    assert np.isfinite(weights).all()
+    assert weights.std() > 0.1
+
+
+def test_what_samples_are_is_checked_when_a_model_is_loaded(tmp_path):
+    run = ganzoo.train("strained-table", out=tmp_path / "run", threads=1, watcher=None)
+    folder = run.folder / "model"
+    config = json.loads((folder / "config.json").read_text())
+    assert config["modality"]["name"] == "strained-table"
+    assert [column["name"] for column in config["modality"]["fields"]["columns"]] == ["kind", "weight"]
+    ganzoo.load(folder)
+    for change, said in (
+        ({"fields": {"columns": [], "sample_shape": [3]}}, "modality.columns"),
+        ({"fields": {**config["modality"]["fields"], "sample_shape": [4]}}, "samples of shape"),
+        ({"name": "no-such-thing"}, "needs the modality 'no-such-thing'"),
+    ):
+        write_json(folder / "config.json", {**config, "modality": {**config["modality"], **change}})
+        with pytest.raises(ModelError, match=re.escape(said)):
+            ganzoo.load(folder)
+
+
+def test_a_vae_needs_neither_discriminator_nor_loss(ganzoo_with_strained, tmp_path):
+    done = ganzoo_with_strained("train", "strained-vae", "--images", "2000", "--out", "run", "--threads", "1")
+    assert done.returncode in (0, 3), done.stderr
+    assert "discriminator" not in done.stderr
+    told = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert "loss" not in told
+    assert "discriminator" not in told
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "A variational autoencoder that makes grey pictures of 28x28 pixels" in card
+    assert "- gan\n" not in card
+    assert read_config(tmp_path / "run" / "model").networks.keys() == {"generator", "encoder"}
+    refused = ganzoo_with_strained("train", "strained-vae", "--loss", "hinge", "--dry-run")
+    assert refused.returncode == 2
+    assert "takes no loss" in refused.stderr
+    refused = ganzoo_with_strained("train", "strained-vae", "--penalty", "r1", "--dry-run")
+    assert "takes no penalties" in refused.stderr
+
+
+def test_a_vae_goes_on_to_the_same_bits(tmp_path):
+    whole = ganzoo.train("strained-vae", images=512, out=tmp_path / "whole", threads=1, watcher=None)
+    ganzoo.train("strained-vae", images=256, out=tmp_path / "parts", threads=1, watcher=None)
+    parts = ganzoo.train("strained-vae", images=512, out=tmp_path / "parts", threads=1, watcher=None)
+    a, b = (ganzoo.load(run.folder).state_dict() for run in (whole, parts))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_fifteen_judgements_of_a_sample_are_averaged_and_penalised_by_sample(tmp_path):
+    run = ganzoo.train("strained-patches", out=tmp_path / "run", threads=1, watcher=None)
+    rows = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert {"slope", "finite-difference", "gradient-penalty"} <= rows[-1].keys()
+
+    part = plugins.load().registry.resolve("discriminator", "strained_gans.patches:PatchScales")
+    judge = part(sample_shape=(1, 16, 16))
+    x = torch.randn(4, 1, 16, 16)
+    logits = judge(x)
+    assert logits.shape == (4, 15)
+    # What a penalty sees of a sample does not depend on into how many numbers its judgement is cut.
+    mean = torch.autograd.functional.jacobian(lambda x: judge(x).mean(1), x).diagonal(dim1=0, dim2=1).flatten(0, -2).T
+    torch.testing.assert_close(input_gradients(judge, x, None), mean.reshape(4, -1))
+    real, fake = judge(x), judge(x)
+    critique = Critique(judge, x, torch.randn_like(x), real, fake, None, Noise(0))
+    assert R1()(critique).ndim == GradientPenalty()(critique).ndim == 0
+
+
+def test_an_augmentation_of_a_strangers_is_applied_to_what_the_discriminator_sees(ganzoo_with_strained, tmp_path):
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32))
+    words = ("train", "strained-rows", "--data", "rows.npy", "--threads", "1")
+    runs = {}
+    for name, more in {
+        "plain": (),
+        "weak": ("--augment", "strained-grain=0"),
+        "strong": ("--augment", "strained-grain"),
+    }.items():
+        done = ganzoo_with_strained(*words, *more, "--out", name)
+        assert done.returncode == 0, done.stderr
+        runs[name] = ganzoo.load(tmp_path / name).state_dict()
+    assert all(torch.equal(runs["plain"][key], runs["weak"][key]) for key in runs["plain"]), "of strength 0 it does nothing"
+    assert not all(torch.equal(runs["plain"][key], runs["strong"][key]) for key in runs["plain"])
+    told = json.loads((tmp_path / "strong" / "config.json").read_text())
+    assert told["augmentations"]["strained-grain"]["arguments"] == {"p": 1.0, "size": 0.1}
+    assert "--augment" in done.stderr or "strained-grain" in told["command"]
+
+
+def test_an_augmentation_for_pictures_refuses_what_is_none(tmp_path):
+    with pytest.raises(UsageError, match="Mirror is for pictures, and these are rows of a table"):
+        ganzoo.train("strained-table", augment="mirror", out=tmp_path / "run", watcher=None)
+    assert not (tmp_path / "run").exists()
