@@ -145,7 +145,7 @@ def test_labels_by_name_in_python(generator):
 
 def test_a_sheet_that_is_too_wide_for_its_form_is_refused(tmp_path):
     for suffix, width in ((".jpg", 65_501), (".webp", 16_384)):
-        with pytest.raises(UsageError, match=f"{width}x1 pixels is larger than {suffix} can be"):
+        with pytest.raises(UsageError, match=f"{width}x1 pixels is larger than {SHEETS[suffix]} can be"):
             save_image(tmp_path / f"sheet{suffix}", Image.new("L", (width, 1)), SHEETS[suffix])
     assert list(tmp_path.iterdir()) == []
     save_image(tmp_path / "sheet.png", Image.new("L", (65_501, 1)))
