@@ -288,7 +288,7 @@ def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
         f"- It makes {kind} like those of {data} and nothing else, and has that data's choices and gaps: what is rare there "
         "is rarer here.",
         f"- Like every such model it leaves out a part of the data{_left_out(scores, config)}, and some samples are malformed."
-        " Truncation (`sample(..., truncation=0.7)`) makes both trade places."
+        " Truncation (`sample(..., truncation=0.7)`) makes samples vary less, which need not make them better."
         if scores
         else "- Like every such model it leaves out a part of the data, and some samples are malformed. It has not been scored"
         f"{_while_training(config)}.",

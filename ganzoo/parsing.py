@@ -61,7 +61,7 @@ def parse_count(text: str) -> int:
     """A count in ``20000``, ``20k``, ``2M``, ``1.5M``. Raises UsageError."""
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{0,15})?)([kKmMgG]?)", text)
     if not match:
-        raise UsageError(f"cannot read the count {text!r}", hint="for example: --images 500k, 2M")
+        raise UsageError(f"cannot read {text!r} as a number of images", hint="for example: 50000, 500k, 2M")
     count = round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[match[2].lower()])
     if not 0 < count <= 10**12:
         raise UsageError(f"{text!r} images train nothing" if count == 0 else f"{text!r} images are more than can be counted")

@@ -35,7 +35,7 @@ def sample_by_seed(
         wanted = ", ".join(map(str, generator.latent_shape))
         raise UsageError(f"latents of shape {tuple(latents.shape)}, expected (N, {wanted})")
     if truncation is not None and not truncation > 0:
-        raise UsageError(f"truncation must be positive, got {truncation}")
+        raise UsageError(f"truncation must be positive, got {truncation}", hint="for example: truncation=0.9, or leave it out")
     if truncation is not None:
         # Known before hours of sampling, and for no seeds too.
         generator.truncate_latents(torch.empty(0, *generator.latent_shape), truncation)

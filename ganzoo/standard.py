@@ -22,7 +22,12 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
     ("penalty", "r1", "ganzoo.penalties:R1", "|grad D|^2 on real samples (Mescheder et al., 2018)"),
     ("penalty", "r2", "ganzoo.penalties:R2", "|grad D|^2 on generated samples (Mescheder et al., 2018)"),
     ("penalty", "slope", "ganzoo.penalties:Slope", "R1 + R2 in units of the data: one weight for samples of any size"),
-    ("penalty", "finite-difference", "ganzoo.penalties:FiniteDifference", "the same by one step of noise, no double backward"),
+    (
+        "penalty",
+        "finite-difference",
+        "ganzoo.penalties:FiniteDifference",
+        "slope by one step of noise instead of an exact gradient: faster",
+    ),
     ("augmentation", "mirror", "ganzoo.augmentations:Mirror", "all pictures mirrored at random, real and generated ones"),
     ("augmentation", "shift", "ganzoo.augmentations:Shift", "all pictures moved by some pixels, real and generated ones"),
     ("trainer", "alternating", "ganzoo.training.trainer:AlternatingTrainer", "a discriminator step, then a generator step"),

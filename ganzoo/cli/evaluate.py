@@ -65,7 +65,7 @@ one is missing, the error says how to install it.
     type=click.IntRange(10, 1_000_000),
     default=10_000,
     show_default=True,
-    help="How many samples are compared with as many real pictures.",
+    help="How many samples are drawn, and real pictures taken at the most. Fewer take less time: --samples 1000.",
 )
 @click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
 @click.option(

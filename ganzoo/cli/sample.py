@@ -61,7 +61,12 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
     help="The classes to sample, of a conditional model, by name or number: cat or 3 or cat,dog or 0-9. May be repeated; a "
     "name that has a comma in it is found if it stands alone. Default: seed by seed, one class after another.",
 )
-@click.option("--truncation", type=float, metavar="T", help="Pull latents to within ±T: smaller is safer, and less varied.")
+@click.option(
+    "--truncation",
+    type=float,
+    metavar="T",
+    help="Pull latents to within ±T. Samples vary less; that they get better is true of large models alone.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 @json_option
 def sample(

@@ -283,7 +283,7 @@ def _notes(looks: Sequence[_Look], pictures: NDArray[np.uint8], span: tuple[floa
         notes += words_if_dark(int(pictures.max()))
     if clear := sum(look.is_transparent for look in looks):
         some = f"{clear:,} pictures have" if clear > 1 else "1 picture has"
-        notes.append(f"{some} transparency, behind which is put white")
+        notes.append(f"{some} an alpha channel: white is put behind what is transparent")
     if moving := sum(look.has_more_frames for look in looks):
         some = (
             f"{moving:,} animations or files of several pages give their"

@@ -18,7 +18,8 @@ from ganzoo.seeds import sample_by_seed
 class Generator(nn.Module, ABC):
     """Latents to samples.
 
-    A subclass calls ``super().__init__(latent_shape=…, sample_shape=…)`` and writes ``forward``. Where its latents are not
+    A subclass calls ``super().__init__(latent_shape=…, sample_shape=…)``, with ``num_classes=…`` as well if it is conditional,
+    and writes ``forward``. Where its latents are not
     standard normal, it says ``latents=[Latent("noise", "normal", 62), Latent("digit", "categorical", 10)]`` instead of their
     shape, or overrides ``draw_latents`` if none of these kinds will do.
 
@@ -91,7 +92,8 @@ class Generator(nn.Module, ABC):
             labels: A class for all, or one per seed, each by its number, or by its name if the generator was loaded from a
                 folder that has names; by default ``seed % num_classes``. Only for conditional generators.
             truncation: Pull latents towards the middle: they follow a normal distribution cut at ± this (Brock et al.,
-                2019, section 3.1), so smaller is safer and less varied. Only for latents that are normal, or in part.
+                2019, section 3.1). The smaller, the less samples vary; that they get better as well is true of large
+                models, and of those that ship it is not. Only for latents that are normal, or in part.
             latents: Use these ``(N, *latent_shape)`` instead of drawing them from seeds.
 
         Returns:

@@ -14,7 +14,7 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.dataset import Dataset, Feed
 from ganzoo.data.memory import free_on
-from ganzoo.data.mirror import looks_the_same_mirrored
+from ganzoo.data.mirror import FEWEST, looks_the_same_mirrored
 from ganzoo.data.placing import place
 from ganzoo.errors import UsageError
 from ganzoo.factory import Part, build_networks, count_parameters
@@ -82,7 +82,7 @@ class Prepared:
         return {
             "variant": f"{plugins.load().registry.name_of(c.entry)}, preset {c.preset}{self._as_for_pixels()}",
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
-            + (", half of them shown mirrored" if self.mirror else ""),
+            + self._mirrored(),
             "parameters": sizes,
             **({"start": f"the weights in {self.start.path}"} if self.start else {}),
             "budget": " or ".join(limits),
@@ -90,6 +90,15 @@ class Prepared:
             + (f" in each of {count} processes" if count > 1 else ""),
             "model": model,
         }
+
+    def _mirrored(self) -> str:
+        """Whether pictures are shown mirrored too, and why, in words."""
+        if self.mirror:
+            return ", half of them shown mirrored"
+        if self.config.loop.mirror != "auto" or not isinstance(self.store.modality, Pictures):
+            return ""
+        why = "mirrored ones look different" if len(self.store) >= FEWEST else "too few to tell whether mirrored ones would do"
+        return f", none of them shown mirrored ({why}; --mirror shows them)"
 
     def _as_for_pixels(self) -> str:
         """What the preset has for pictures of this size and not for smaller ones, in words."""

@@ -118,7 +118,8 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
     passed_over = {"beside": folder.passed_over} if folder and folder.passed_over else {}
     watcher.started(past.folder, prepared.facts(precision) | passed_over)
     # What comes first takes a second or a few, in which somebody is waiting for a sign of life.
-    watcher.status(Status(before, 0.0, 0.0, 0.0, {}))
+    spent = past.snapshot.seconds if past.snapshot else 0.0
+    watcher.status(Status(before, 0.0, spent, config.budget.progress(spent, before), {}))
     _rehearse(folder, prepared, feed, draw, watcher)
     if past.precision is None:
         precision = settle_precision(prepared, feed, watcher)

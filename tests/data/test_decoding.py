@@ -96,7 +96,7 @@ def test_transparent_is_white(tmp_path, mode, ink):
     for name in ("a.png", "b.png"):
         image.save(tmp_path / name)
     store = open_folder(tmp_path, resolution=20)
-    assert "2 pictures have transparency, behind which is put white" in store.understood()
+    assert "2 pictures have an alpha channel: white is put behind what is transparent" in store.understood()
     picture = store.samples[0]
     assert (picture[:, :, 15:] == 255).all()
     # No halo: black under full transparency does not bleed into the edge.
