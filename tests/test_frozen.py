@@ -1,4 +1,4 @@
-"""Runs and models of earlier versions, frozen in ``frozen/COMMIT`` by ``frozen/freeze.py``: they go on, load and say the same."""
+"""Runs and models of earlier versions, frozen in ``frozen/COMMIT`` by ``frozen/freeze.py``: they go on, and load."""
 
 import json
 import re
@@ -111,8 +111,8 @@ def test_it_can_be_scored(copy, run_ganzoo):
 
 
 READERS = {
-    ModelConfig: "format ganzoo variant plugin networks sample_shape latent_shape num_classes class_names value_range training "
-    "samples license",
+    ModelConfig: "format ganzoo variant plugin networks sample_shape latent_shape num_classes class_names value_range "
+    "training samples license",
     NetworkConfig: "component plugin arguments sha256",
     PluginConfig: "distribution version",
     SeedsConfig: "first count",
