@@ -71,8 +71,8 @@ NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2}
 """What the configurations of older runs lack, with what these did. Of the options of a part this need not be said: an option
 that comes later has for its default what was done before it."""
 
-MAY_LACK = ("penalties", "augmentations")
-"""What a configuration may leave out where a run has none."""
+MAY_LACK = ("penalties", "augmentations", ".arguments")
+"""What keys end with of which there may be none: no matter whether a configuration says so, or leaves them out."""
 
 WHOSE = ".distribution"
 """What a key ends with that says of which distribution a name is. Older runs say that of their variant alone, and so it is
@@ -311,7 +311,7 @@ def _leaves(value: Json, key: str = "") -> Iterator[tuple[str, Json]]:
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else name)
-    elif value != {} or key not in MAY_LACK:
+    elif value != {} or not key.endswith(MAY_LACK):
         yield key, list(value) if isinstance(value, tuple) else value
 
 
