@@ -118,4 +118,4 @@ def test_things_are_renamed_as_the_page_says():
     with pytest.warns(FutureWarning, match=f"^{re.escape(line)}$"):
         registry.get("loss", "odd")
     part = make_part(registry, "generator", "wide", {"channels": 8}, label="generator")
-    assert part.build("generator", sample_shape=(2,)).latent_shape == (8,)
+    assert part.arguments == {"width": 8}
