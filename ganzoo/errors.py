@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from types import FrameType
 
@@ -69,6 +71,16 @@ class PluginError(GanzooError):
 
 class TrainingError(GanzooError):
     """Training cannot go on."""
+
+
+class RenamedWarning(FutureWarning):
+    """Something that was named has another name now; the old one still works."""
+
+
+@functools.cache
+def say_renamed(what: str, old: str, new: str) -> None:
+    """Warn, once in a process, that what somebody named ``old`` is called ``new`` now."""
+    warnings.warn(f"the {what} {old!r} is called {new!r} now", RenamedWarning, stacklevel=2)
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:

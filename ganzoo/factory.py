@@ -12,7 +12,7 @@ from torch import nn
 from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError, describe
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, Trainer
 from ganzoo.modalities.base import Modality
-from ganzoo.options import OPTIONS_OF, options_of, parameters_of
+from ganzoo.options import OPTIONS_OF, as_named_now, options_of, parameters_of
 from ganzoo.registry import Kind, Origin, Registry
 from ganzoo.variant import Json, thaw
 
@@ -84,7 +84,7 @@ def make_part(
         registry: Where names are looked up.
         kind: What it is.
         name: Registry name or ``module:attr``.
-        arguments: The options that are not left at their defaults.
+        arguments: The options that are not left at their defaults, by the names that they have or once had.
         label: What users call it: ``generator``, ``penalties.r1``.
         within: Whose variant names it.
 
@@ -97,7 +97,7 @@ def make_part(
     component = registry.resolve(kind, name, within=within)
     if not callable(component):
         raise PluginError(f"{label} {name!r} is a {type(component).__name__}, not a class or function")
-    options = options_of(component)
+    options, arguments = options_of(component), as_named_now(component, arguments)
     if unknown := [key for key in arguments if key not in options]:
         raise UnknownNameError("option", f"{label}.{unknown[0]}", [f"{label}.{o}" for o in options])
     checked = {}

@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,27 @@ def options_of(component: Callable[..., Any]) -> dict[str, Option]:
         for name, parameter in parameters_of(component).items()
         if name not in GIVEN and not name.endswith(OPTIONS_OF)
     }
+
+
+def renamed_of(component: Any) -> dict[str, str]:
+    """What the options of a component were called before -> what they are called now.
+
+    It says so in ``renamed = {"channels": "width"}``, an attribute of the class, whose parents' count too, or of the function.
+    """
+    found: dict[str, str] = {}
+    for owner in reversed(inspect.getmro(component)) if inspect.isclass(component) else (component,):
+        told = vars(owner).get("renamed") if hasattr(owner, "__dict__") else None
+        found |= told if isinstance(told, Mapping) else {}
+    return found
+
+
+def as_named_now(component: Callable[..., Any], arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """Arguments by the names that their options have now; of two for one option, the later counts."""
+    renamed = renamed_of(component)
+    if not renamed:
+        return dict(arguments)
+    options = options_of(component)
+    return {key if key in options else renamed.get(key, key): value for key, value in arguments.items()}
 
 
 def summaries_of(component: Callable[..., Any]) -> dict[str, str]:

@@ -249,6 +249,7 @@ def _register(registry: Registry, plugin: Plugin, module: Any) -> None:
         plugin.problems += [f"describes something wrongly, which is left out: {problem}" for problem in registrar.problems]
         entries = registrar.offered()
         plugin.problems += registry.include(entries)
+        plugin.problems += registry.include_aliases(plugin.origin.distribution, registrar.aliases())
         for entry in entries:
             plugin.offers.setdefault(entry.kind, []).append(registry.name_of(entry))
 

@@ -23,6 +23,7 @@ from ganzoo.files import sha256, write_json
 from ganzoo.interfaces import Generator
 from ganzoo.modality_of import missing, modality_of
 from ganzoo.model_folder import CONFIG, ModelConfig, find_folder, read_config, weights_file
+from ganzoo.options import OPTIONS_OF, parameters_of
 from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
 
@@ -108,14 +109,14 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
     part = _part(config, role, folder)
     path = folder / weights_file(role)
     try:
-        described = build_bounded(lambda: _build(part, role, config), path)
+        described = build_bounded(lambda: _build(part, role, config, folder), path)
         if role == "generator" and described.latent_shape != config.latent_shape:
             raise RuntimeError(f"its latents have shape {described.latent_shape}, {CONFIG} says {config.latent_shape}")
         _compare(path, described)
         if (told := config.networks[role].sha256) not in (None, sha256(path)):
             raise RuntimeError(f"it is not the file that {CONFIG} was written with, whose SHA-256 is {told}")
         # Not the one that was built with room to spare: a constructor may have looked at where its tensors were.
-        network = _build(part, role, config)
+        network = _build(part, role, config, folder)
         network.load_state_dict(load_file(path), strict=True)
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path} cannot be loaded: {shorten(error)}") from error
@@ -204,13 +205,16 @@ def _versions(config: ModelConfig, origin: Origin) -> str:
     return f"{wrote}; here are {origin.version} and {__version__}"
 
 
-def _build(part: Part, role: str, config: ModelConfig) -> nn.Module:
+def _build(part: Part, role: str, config: ModelConfig, folder: Path) -> nn.Module:
+    # As the installed plugins have them: with the options that are newer than the folder.
+    asked = [other for other in config.networks if f"{other}{OPTIONS_OF}" in parameters_of(part.component)]
+    options = {other: _part(config, other, folder).arguments for other in asked}
     networks = build_networks(
         {role: part},
         modality_of(config),
         num_classes=config.num_classes,
         latent_shape=config.latent_shape,
-        options={other: network.arguments for other, network in config.networks.items()},
+        options=options,
     )
     return networks[role]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from ganzoo.errors import PluginError, UnknownNameError, UsageError, describe, place_of
+from ganzoo.errors import PluginError, UnknownNameError, UsageError, describe, place_of, say_renamed
 from ganzoo.packages import AGAIN, PROJECT, developed_in
 from ganzoo.variant import NAME, Variant, noting
 
@@ -82,6 +82,7 @@ class Registry:
     def __init__(self) -> None:
         self._by_name: dict[tuple[Kind, str], Entry] = {}
         self._by_qualified: dict[tuple[Kind, str], Entry] = {}
+        self._former: dict[tuple[Kind, str], Entry] = {}
 
     def include(self, entries: list[Entry]) -> list[str]:
         """Add what one plugin offers; who comes first keeps a bare name. Returns a line for each name already taken."""
@@ -96,6 +97,24 @@ class Registry:
                 )
         return taken
 
+    def include_aliases(self, distribution: str, aliases: list[tuple[Kind, str, str]]) -> list[str]:
+        """Let names from before reach what has another name now. Returns a line for each that cannot."""
+        problems = []
+        for kind, old, new in aliases:
+            entry = self._by_qualified.get((kind, f"{distribution}:{new}"))
+            if entry is None:
+                problems.append(f"says that the {kind} {old!r} is called {new!r} now, which it does not register")
+            elif (kind, f"{distribution}:{old}") in self._by_qualified:
+                problems.append(f"says that the {kind} {old!r} is called {new!r} now, and registers {old!r} as well")
+            else:
+                self._former.setdefault((kind, old), entry)
+                self._former.setdefault((kind, f"{distribution}:{old}"), entry)
+        return problems
+
+    def former_names(self, entry: Entry) -> list[str]:
+        """What ``entry`` was called before."""
+        return [name for (kind, name), e in self._former.items() if kind == entry.kind and e is entry and ":" not in name]
+
     def entries(self, kind: Kind, pattern: str = "*") -> list[Entry]:
         """What is registered as ``kind``, sorted by the name that reaches it, which ``pattern`` (a glob) must match."""
         return [e for name, e in sorted(self._named(kind)) if fnmatch.fnmatchcase(name, pattern)]
@@ -109,7 +128,7 @@ class Registry:
         return entry.name if self._by_name.get((entry.kind, entry.name)) is entry else entry.qualified
 
     def get(self, kind: Kind, name: str, *, within: str | None = None) -> Entry:
-        """The entry of that name.
+        """The entry of that name, or of what had it before; whoever typed the old name is told the new one.
 
         Args:
             kind: What it is.
@@ -123,12 +142,19 @@ class Registry:
         entry = self.find(kind, name, within=within)
         if entry is None:
             raise UnknownNameError(kind, name, self.names(kind), hint=f"list them: ganzoo list --kind {PLURALS[kind]}")
+        self._tell(entry, name, within)
         return entry
 
     def find(self, kind: Kind, name: str, *, within: str | None = None) -> Entry | None:
-        """As :meth:`get`, but None for a name that nothing has."""
-        own = self._by_qualified.get((kind, f"{within}:{name}")) if within else None
-        return own or self._by_name.get((kind, name)) or self._by_qualified.get((kind, name))
+        """As :meth:`get`, but None for a name that nothing has, and without a word on an old one: files have those."""
+        key, own = (kind, name), (kind, f"{within}:{name}")
+        mine = self._by_qualified.get(own) or self._former.get(own) if within else None
+        return mine or self._by_name.get(key) or self._by_qualified.get(key) or self._former.get(key)
+
+    def _tell(self, entry: Entry, name: str, within: str | None) -> None:
+        # What a variant names is its author's business.
+        if within is None and name not in (entry.name, entry.qualified):
+            say_renamed(entry.kind, name, self.name_of(entry))
 
     def variant(self, name: str) -> Variant:
         """The variant of that name. Raises UnknownNameError."""
@@ -146,8 +172,10 @@ class Registry:
             UnknownNameError: Neither registered nor of the form ``module:attr``.
             PluginError: It cannot be imported.
         """
-        entry = self.find(kind, name, within=within.distribution if within else None)
+        whose = within.distribution if within else None
+        entry = self.find(kind, name, within=whose)
         if entry is not None:
+            self._tell(entry, name, whose)
             return entry.resolve()
         if not REFERENCE.fullmatch(name):
             return self.get(kind, name)
@@ -167,11 +195,16 @@ class Registrar:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._entries: list[Entry] = []
+        self._aliases: list[tuple[Kind, str, str]] = []
         self.problems: list[str] = []
 
     def offered(self) -> list[Entry]:
         """What was offered, in order."""
         return list(self._entries)
+
+    def aliases(self) -> list[tuple[Kind, str, str]]:
+        """What was renamed: kind, old name, new name."""
+        return list(self._aliases)
 
     def add_variant(self, variant: Variant) -> None:
         """Offer a variant under ``variant.name``."""
@@ -200,6 +233,23 @@ class Registrar:
         with noting(self.problems):
             self._check(kind, name, target, summary, held_out)
             self._entries.append(Entry(kind, name, target, summary, self._origin, held_out))
+
+    def add_alias(self, kind: Kind, old: str, new: str) -> None:
+        """Keep a name working that something of this plugin had before: ``add_alias("loss", "wgan", "wasserstein")``.
+
+        Whoever types the old name is told the new one, which alone is listed; runs and models that have it go on and load.
+
+        Args:
+            kind: ``variant``, or one of the kinds of :meth:`add`.
+            old: What it was called.
+            new: What it is called now, under which this plugin offers it.
+        """
+        with noting(self.problems):
+            if kind not in KINDS:
+                raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+            if odd := [name for name in (old, new) if not isinstance(name, str) or not NAME.fullmatch(name)]:
+                raise ValueError(f"{kind} name {odd[0]!r} must be lower-case letters and digits joined by '-', '_' or '.'")
+            self._aliases.append((kind, old, new))
 
     def _check(self, kind: Kind, name: str, target: object, summary: str, held_out: object) -> None:
         """Raise TypeError or ValueError, naming what is malformed."""

@@ -5,11 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pluggy
+import pytest
 
-from ganzoo import hookspecs
+import ganzoo
+from ganzoo import errors, hookspecs
+from ganzoo.factory import make_part
+from ganzoo.model_folder import FORMAT
+from ganzoo.registry import Origin, Registrar, Registry
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = (ROOT / "docs" / "plugins.md").read_text()
+COMPATIBILITY = (ROOT / "docs" / "compatibility.md").read_text()
 
 
 def code(name):
@@ -73,3 +79,43 @@ def test_what_the_readme_links_to_is_there():
     # As GitHub names a heading.
     headings = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
     assert [link for link in links if not (link[1:] in headings if link[0] == "#" else (ROOT / link).exists())] == []
+
+
+@pytest.mark.parametrize("text", [TUTORIAL, COMPATIBILITY], ids=["plugins", "compatibility"])
+def test_every_public_name_that_a_page_has_is_there(text):
+    named = set(re.findall(r"ganzoo\.([A-Za-z_]\w*)", text)) - {"__all__"}
+    assert named
+    assert [name for name in named if name not in ganzoo.__all__] == []
+
+
+def test_the_page_on_compatibility_names_what_there_is():
+    files = re.findall(r"`((?:ganzoo|tests|docs)/[\w/.-]+)`", COMPATIBILITY)
+    assert len(files) >= 5
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    links = re.findall(r"\]\(([^)]+)\)", COMPATIBILITY)
+    assert [link for link in links if not (ROOT / "docs" / link).is_file()] == []
+    assert f"has a `format`, which is {FORMAT}." in COMPATIBILITY
+    methods = {name for name, value in vars(Registrar).items() if callable(value) and name.startswith("add")}
+    (told,) = re.findall(r"methods\s+of the registry that hooks are handed \(([^)]*)\)", COMPATIBILITY)
+    assert set(re.findall(r"`(\w+)`", told)) == methods
+
+
+def test_a_plugin_says_which_ganzoo_it_needs_in_the_words_of_the_tutorial():
+    (wanted,) = re.findall(r"```toml\n(.*?)```", COMPATIBILITY, re.DOTALL)
+    assert wanted in code("pyproject.toml") + "\n"
+
+
+def test_things_are_renamed_as_the_page_says():
+    alias, option = re.findall(r"```python\n(.*?)```", COMPATIBILITY, re.DOTALL)
+    (line,) = re.findall(r"```\nganzoo: (.*)\n```", COMPATIBILITY)
+    namespace = {"ganzoo": ganzoo}
+    exec(alias + option, namespace)
+    registrar, registry = Registrar(Origin("my-gan", "1.0", "my-gan")), Registry()
+    namespace["register"](registrar)
+    registrar.add("generator", "wide", namespace["Wide"])
+    assert registry.include(registrar.offered()) + registry.include_aliases("my-gan", registrar.aliases()) == []
+    errors.say_renamed.cache_clear()
+    with pytest.warns(FutureWarning, match=f"^{re.escape(line)}$"):
+        registry.get("loss", "odd")
+    part = make_part(registry, "generator", "wide", {"channels": 8}, label="generator")
+    assert part.arguments == {"width": 8}

@@ -10,7 +10,7 @@ from torch import nn
 import ganzoo
 from ganzoo import plugins, pretrained
 from ganzoo.errors import ModelError, PluginError, UsageError
-from ganzoo.model_folder import MAX_JSON_BYTES, find, read_config
+from ganzoo.model_folder import MAX_JSON_BYTES, find_folder, read_config
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def edit(model, change):
 
 
 def test_a_run_and_its_model_folder_are_the_same(trained):
-    assert find(trained) == find(trained / "model") == find(str(trained)) == trained / "model"
+    assert find_folder(trained) == find_folder(trained / "model") == find_folder(str(trained)) == trained / "model"
     first, second = ganzoo.load(trained), ganzoo.load(trained / "model")
     assert torch.equal(first.sample(range(4)), second.sample(range(4)))
 

@@ -114,6 +114,7 @@ def main() -> None:
         from ganzoo.cli.complete import serve
 
         serve(cli)
+    errors.show_warnings()
     code: Any = 0
     try:
         with cli.make_context("ganzoo", sys.argv[1:]) as context:

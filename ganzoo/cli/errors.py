@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import traceback
+import warnings
+from typing import TextIO
 
 import click
 
 from ganzoo.cli.output import out
-from ganzoo.errors import GanzooError, debugging, first_line
+from ganzoo.errors import GanzooError, RenamedWarning, debugging, first_line
 
 NO_GOOD = 3
 INTERRUPTED = 130
@@ -35,6 +37,26 @@ def report(error: BaseException) -> int:
     who = "ganzoo" if rank == "0" else f"ganzoo, process {rank}"
     out.say(f"{who}: {message}; {hint}" if hint else f"{who}: {message}")
     return exit_code
+
+
+def show_warnings() -> None:
+    """From now on, have a name's change said as everything else is, and not with the line of code that noticed it."""
+    show = warnings.showwarning
+
+    def say(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not issubclass(category, RenamedWarning):
+            show(message, category, filename, lineno, file, line)
+        elif os.environ.get("RANK", "0") == "0":
+            out.say(f"ganzoo: {message}")
+
+    warnings.showwarning = say
 
 
 def explain(error: BaseException) -> tuple[str, str | None, int]:

@@ -119,7 +119,7 @@ def _is_dataset(registry: Registry, spec: str) -> bool:
 
 def _call(registry: Registry, name: str, options: Options, resolution: int | None, progress: Progress | None) -> Dataset:
     from ganzoo.data.dataset import Dataset
-    from ganzoo.options import options_of, parameters_of
+    from ganzoo.options import as_named_now, options_of, parameters_of
     from ganzoo.parsing import parse_value
 
     component = registry.resolve("dataset", name)
@@ -129,6 +129,7 @@ def _call(registry: Registry, name: str, options: Options, resolution: int | Non
     if resolution is not None and "resolution" not in given:
         raise UsageError(f"the dataset {name} has no resolution to choose", hint="leave --resolution out")
     known = {key: option for key, option in options_of(component).items() if key not in ("resolution", "progress")}
+    options = as_named_now(component, options)
     require_known(
         options, tuple(known), f"the dataset {name}", [f"{o.name}: {o.summary}" for o in known.values() if o.summary]
     )

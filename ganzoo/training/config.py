@@ -88,6 +88,7 @@ class RunConfig:
         """The run as plain data, for ``config.json`` and ``--dry-run``."""
         origin = self.entry.origin
         others = {label: {"distribution": o.distribution, "version": o.version} for label, o in self.origins.items()}
+        augmentations = {label: part.to_json() for label, part in self.augmentations.items()}
         return {
             "ganzoo": __version__,
             "variant": self.variant.name,
@@ -104,7 +105,7 @@ class RunConfig:
             "loop": self.loop.model_dump(),
             **{label: part.to_json() for label, part in self.parts.items()},
             "penalties": {label: part.to_json() for label, part in self.penalties.items()},
-            "augmentations": {label: part.to_json() for label, part in self.augmentations.items()},
+            **({"augmentations": augmentations} if augmentations else {}),
         }
 
 

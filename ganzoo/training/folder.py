@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,12 @@ what is computed. Every other key is the run's mathematics. (The data itself is 
 mirrored by ``mirrored``.)"""
 
 
-NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2, "augmentations": {}}
+NEWER: dict[str, Json] = {"loop.lr_decay_images": 0.0, "loop.ema_ramp": 0.2}
 """What the configurations of older runs lack, with what these did. Of the options of a part this need not be said: an option
 that comes later has for its default what was done before it."""
+
+MAY_LACK = ("penalties", "augmentations", ".arguments")
+"""What keys end with of which there may be none: no matter whether a configuration says so, or leaves them out."""
 
 WHOSE = ".distribution"
 """What a key ends with that says of which distribution a name is. Older runs say that of their variant alone, and so it is
@@ -119,6 +123,8 @@ def run_folder(
     defaults: Mapping[str, Json] | None = None,
     *,
     fresh: bool = False,
+    formerly: Sequence[str] = (),
+    by_names_of_now: Callable[[Mapping[str, Json]], dict[str, Json]] = dict,
 ) -> Iterator[RunFolder]:
     """Take a folder, for as long as the block lasts.
 
@@ -128,6 +134,8 @@ def run_folder(
         config: What is to be trained, as ``config.json`` will hold it.
         defaults: What its options are by default, by their keys there.
         fresh: Do not go on with a run that is there. One in ``out`` is removed.
+        formerly: What ``name`` would have been before something was renamed: the same run may be there.
+        by_names_of_now: Has the configuration of a run that is there say things by their names of now.
 
     Raises:
         UsageError: Another process trains there; or ``out`` cannot be written to, or holds something else.
@@ -139,7 +147,7 @@ def run_folder(
             folder = locks.enter_context(_locked(out))
             # Once more, now that nobody else can write to it.
             check_folder(out)
-            folder.previous = read_run(out)
+            folder.previous = _read(out, by_names_of_now)
             if fresh:
                 folder.clear()
                 folder.previous = None
@@ -149,24 +157,29 @@ def run_folder(
                     hint="name another folder (--out DIR), or replace it (--fresh)",
                 )
         else:
-            folder = _first_fitting(name, config, defaults, fresh, locks)
+            candidates = itertools.chain(*(itertools.takewhile(Path.exists, _numbered(old)) for old in formerly))
+            paths = _numbered(name) if fresh else itertools.chain(candidates, _numbered(name))
+            folder = _first_fitting(paths, config, defaults, fresh, locks, by_names_of_now)
         if folder.previous is not None:
             remove_leftovers(folder.path)
         yield folder
 
 
+def _numbered(name: str) -> Iterator[Path]:
+    return (RUNS / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
+
+
 def _first_fitting(
-    name: str,
+    paths: Iterator[Path],
     config: Mapping[str, Json],
     defaults: Mapping[str, Json] | None,
     fresh: bool,
     locks: contextlib.ExitStack,
+    by_names_of_now: Callable[[Mapping[str, Json]], dict[str, Json]],
 ) -> RunFolder:
-    number, passed_over = 0, ""
-    while True:
-        number += 1
-        path = RUNS / (name if number == 1 else f"{name}-{number}")
-        there = read_run(path)
+    passed_over = ""
+    for path in paths:
+        there = _read(path, by_names_of_now)
         differing = differences(there, config, defaults) if there is not None else []
         if path.exists() if there is None else fresh or differing:
             said = f"a run that differs in {_in_words(differing, 1)}" if differing else "the same run" if there else "no run"
@@ -175,11 +188,17 @@ def _first_fitting(
         lock = _locked(path)
         folder = locks.enter_context(lock)
         # Somebody else may have been quicker.
-        folder.previous = read_run(path)
+        folder.previous = _read(path, by_names_of_now)
         folder.passed_over = passed_over
         if folder.previous is None or not (fresh or differences(folder.previous, config, defaults)):
             return folder
         locks.pop_all().close()
+    raise AssertionError("there is no end to numbers")
+
+
+def _read(path: Path, by_names_of_now: Callable[[Mapping[str, Json]], dict[str, Json]]) -> dict[str, Json] | None:
+    run = read_run(path)
+    return None if run is None else by_names_of_now(run)
 
 
 def _in_words(differing: Sequence[tuple[str, Json, Json]], most: int = 5) -> str:
@@ -268,10 +287,13 @@ def differences(
 ) -> list[tuple[str, Json, Json]]:
     """The keys in which two runs' mathematics differ, as ``-o`` has them, with both values; a lower budget is one too.
 
-    What the old one does not say is as ``defaults`` have it.
+    An option that the old one does not say, because it came later, is as ``defaults`` have it.
     """
-    before, after = dict(defaults or {}) | NEWER | dict(_leaves(old)), dict(_leaves(new))
-    said = dict(_leaves(old)) | after
+    told, after = dict(_leaves(old)), dict(_leaves(new))
+    before, said = dict(told), told | after
+    for option, value in (dict(defaults or {}) | NEWER).items():
+        if not any(key == option or key.startswith(f"{option}.") for key in told):
+            before |= dict(_leaves(value, option))
     keys = [key for key in said if key not in FREE and key.partition(".")[0] not in FREE]
     keys = [key for key in keys if not key.endswith(WHOSE) or (key in before and key in after)]
     found = [(_option(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
@@ -289,7 +311,7 @@ def _leaves(value: Json, key: str = "") -> Iterator[tuple[str, Json]]:
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else name)
-    else:
+    elif value != {} or not key.endswith(MAY_LACK):
         yield key, list(value) if isinstance(value, tuple) else value
 
 

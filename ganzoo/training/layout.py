@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo.errors import UnknownNameError, UsageError, say_renamed
 from ganzoo.factory import Part, kind_of, make_part
-from ganzoo.options import Option, options_of, parameters_of
+from ganzoo.options import Option, as_named_now, options_of, parameters_of, renamed_of
 from ganzoo.registry import Entry, Kind, Registry
 from ganzoo.training.settings import LoopSettings
 from ganzoo.variant import Json, Preset, Variant, thaw
@@ -48,7 +48,7 @@ def lay_for(
 ) -> Laid:
     """Lay options over a preset over a variant, for samples of a shape, if it is known."""
     described: Variant = entry.target  # type: ignore[assignment]
-    plan, chosen = _Plan(registry, entry), described.presets[preset]
+    plan, chosen = _Plan(registry, entry, given), described.presets[preset]
     plan.lay(chosen)
     step = chosen.step(max(sample_shape[1:])) if sample_shape is not None and len(sample_shape) == 3 else None
     # Parts go together: who chooses one of them has the others as they are for pictures of any size.
@@ -57,7 +57,7 @@ def lay_for(
     else:
         step = None
     plan.lay(Preset(summary="", options=given), typed=True)
-    loop = plan.settle_flat(preset, given)
+    loop = plan.settle_flat(preset)
     plan.drop_unused(given)
     parts = {label: plan.part(label, kind, plan.names[label], plan.arguments[label]) for label, kind in plan.kinds.items()}
     if unknown := [role for role in ("generator", *described.keeps) if parts[role].origin is None]:
@@ -73,13 +73,13 @@ def lay_for(
 class _Plan:
     """The names and arguments of a run's parts while options are laid over one another."""
 
-    def __init__(self, registry: Registry, entry: Entry) -> None:
+    def __init__(self, registry: Registry, entry: Entry, given: Mapping[str, Json]) -> None:
         variant: Variant = entry.target  # type: ignore[assignment]
-        self.registry, self.entry = registry, entry
+        self.registry, self.entry, self.given = registry, entry, given
         self.names = {**variant.roles, **({"loss": variant.loss} if variant.loss else {}), "trainer": variant.trainer}
         self.arguments: dict[str, dict[str, Json]] = {label: {} for label in self.names}
         self.terms: dict[str, dict[str, dict[str, Json]]] = {term: {} for term in TERMS}
-        self.terms["penalties"] = {n: dict(a) for n, a in variant.penalties.items()}
+        self.terms["penalties"] = {self.term("penalties", n): dict(a) for n, a in variant.penalties.items()}
         self.flat: dict[str, Json] = {}
         self.typed: set[str] = set()
 
@@ -94,19 +94,20 @@ class _Plan:
                 self.names[key], self.arguments[key] = value, {}
                 self.typed |= {key} if typed else set()
             elif key in TERMS:
-                self.terms[key] = _by_name(key, value)
+                self.terms[key] = {self.term(key, name, typed): a for name, a in _by_name(key, value).items()}
                 self.typed |= {f"{key}.{name}" for name in self.terms[key]} if typed else set()
             elif head in self.names and tail:
-                self.arguments[head][tail] = value
+                _put(self.arguments[head], tail, value)
             elif head in TERMS:
                 name, _, argument = tail.rpartition(".")
+                name = self.term(head, name, typed)
                 if name not in self.terms[head]:
                     what, flag = TERMS[head], FLAGS[head]
                     hint = f"add it: {flag} {name or tail}"
                     raise UnknownNameError(f"{what} of this run", name or tail, self.terms[head], hint=hint)
-                self.terms[head][name][argument] = value
+                _put(self.terms[head][name], argument, value)
             elif typed or not tail:
-                self.flat[key] = value
+                _put(self.flat, key, value)
             else:
                 raise UsageError(f"the preset has the option {key!r}, which no part takes")
 
@@ -119,19 +120,37 @@ class _Plan:
     def part(self, label: str, kind: Kind, name: str, arguments: Mapping[str, Json]) -> Part:
         # What the variant names is its own plugin's first; what the user types is what `ganzoo list` calls by that name.
         within = None if label in self.typed else self.entry.origin
+        for old, new in renamed_of(self.component(label, kind, name)).items():
+            if f"{label}.{old}" in self.given and old in arguments:
+                say_renamed("option", f"{label}.{old}", f"{label}.{new}")
         return make_part(self.registry, kind, name, arguments, label=label, within=within)
+
+    def term(self, term: str, name: str, typed: bool = False) -> str:
+        """What a penalty or an augmentation is called now; only whoever typed another name is told."""
+        entry = self.registry.find(TERMS[term], name, within=None if typed else self.entry.origin.distribution)
+        if entry is None or name in (entry.name, entry.qualified):
+            return name
+        if typed:
+            say_renamed(TERMS[term], name, self.registry.name_of(entry))
+        return entry.name if entry.name in self.terms[term] or not typed else self.registry.name_of(entry)
 
     def component(self, label: str, kind: Kind, name: str) -> Any:
         """What is named so, imported."""
         return self.registry.resolve(kind, name, within=None if label in self.typed else self.entry.origin)
 
-    def settle_flat(self, preset: str, given: Mapping[str, Json]) -> LoopSettings:
+    def settle_flat(self, preset: str) -> LoopSettings:
         """Share out the options that have no dot: to the trainer's arguments, and to the loop, whose settings are returned."""
         fields = LoopSettings.model_fields
         loop_options = {name: Option(name, field.rebuild_annotation(), None) for name, field in fields.items()}
-        trainer_options = options_of(self.component("trainer", "trainer", self.names["trainer"]))
-        loop, inner = {}, dict(self.arguments["trainer"])
-        for key, value in self.flat.items():
+        trainer = self.component("trainer", "trainer", self.names["trainer"])
+        trainer_options = options_of(trainer)
+        renamed = renamed_of(LoopSettings) | renamed_of(trainer)
+        now = {old: new for old, new in renamed.items() if old not in loop_options and old not in trainer_options}
+        for old in self.given.keys() & now.keys():
+            say_renamed("option", old, now[old])
+        given = {now.get(key, key): value for key, value in self.given.items()}
+        loop, inner = {}, as_named_now(trainer, self.arguments["trainer"])
+        for key, value in {now.get(key, key): value for key, value in self.flat.items()}.items():
             if key in loop_options:
                 loop[key] = loop_options[key].check(thaw(value), key)
             elif key in trainer_options:
@@ -173,6 +192,12 @@ class _Plan:
             for name in self.terms[term]:
                 component = self.component(f"{term}.{name}", kind, name)
                 yield from (f"{term}.{name}.{option}" for option in options_of(component))
+
+
+def _put(options: dict[str, Json], key: str, value: Json) -> None:
+    """Lay an option over what is there, as the last: of an old and a new name, the later counts."""
+    options.pop(key, None)
+    options[key] = value
 
 
 def _by_name(term: str, value: Json) -> dict[str, dict[str, Json]]:

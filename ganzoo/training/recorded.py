@@ -14,12 +14,15 @@ from typing import Any
 from ganzoo import plugins
 from ganzoo.errors import GanzooError
 from ganzoo.factory import kind_of
-from ganzoo.registry import Kind, Registry
+from ganzoo.options import options_of
+from ganzoo.registry import Kind, Origin, Registry
 from ganzoo.training.command import command_of
 from ganzoo.training.config import RunConfig, resolve
 from ganzoo.training.folder import NEWER, read_run
 from ganzoo.training.layout import TERMS
-from ganzoo.variant import Json, Variant
+from ganzoo.training.renamed import by_names_of_now
+from ganzoo.training.settings import LoopSettings
+from ganzoo.variant import Json, Variant, thaw
 
 TRAIN = ("ganzoo", "train")
 HOW = ("--precision", "--threads", "--score-every", "--until", "--log")
@@ -64,15 +67,18 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     Raises:
         GanzooError, LookupError, TypeError, ValueError, AttributeError: It cannot be had: a plugin is gone, say.
     """
+    run = by_names_of_now(run, registry)
     entry = registry.get("variant", _named(run["variant"], run["plugin"]["distribution"]))
     described = entry.target
     assert isinstance(described, Variant)
     kinds: dict[str, Kind] = {role: kind_of(role) for role in described.roles} | {"trainer": "trainer"}
     kinds |= {"loss": "loss"} if "loss" in run else {}
     own = {**described.roles, "loss": described.loss, "trainer": described.trainer}
-    options: dict[str, Json] = {key.removeprefix("loop."): value for key, value in NEWER.items()} | run["loop"]
+    # What came later is as it was before there was a choice, and not as the preset of now has it.
+    options: dict[str, Json] = LoopSettings().model_dump()
+    options |= {key.removeprefix("loop."): value for key, value in NEWER.items()} | run["loop"]
     for label, kind in kinds.items():
-        options |= dict(_part(registry, kind, label, run[label], own[label]))
+        options |= dict(_part(registry, kind, label, run[label], own[label], entry.origin))
     for term, kind in TERMS.items():
         options[term] = {_known(registry, kind, part): part["arguments"] for part in run.get(term, {}).values()}
     return resolve(
@@ -91,11 +97,20 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     )
 
 
-def _part(registry: Registry, kind: Kind, label: str, part: Mapping[str, Any], own: str | None) -> Iterator[tuple[str, Json]]:
+def _part(
+    registry: Registry, kind: Kind, label: str, part: Mapping[str, Any], own: str | None, origin: Origin
+) -> Iterator[tuple[str, Json]]:
     """A part as options."""
+    name: str = part["name"]
+    within: Origin | None = origin
     # What a variant has as module:attr has no other name.
-    if part.get("distribution") or part["name"] != own:
-        yield label, _known(registry, kind, part)
+    if part.get("distribution") or name != own:
+        name, within = _known(registry, kind, part), None
+        yield label, name
+    component = registry.resolve(kind, name, within=within)
+    for key, option in options_of(component).items():
+        if not option.required:
+            yield f"{label}.{key}", thaw(option.default)
     yield from ((f"{label}.{key}", value) for key, value in part["arguments"].items())
 
 

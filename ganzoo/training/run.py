@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from ganzoo import plugins
 from ganzoo.data.dataset import Feed
 from ganzoo.errors import TrainingError
 from ganzoo.pinned import pinned
@@ -23,6 +25,7 @@ from ganzoo.training.precision import PRECISIONS
 from ganzoo.training.prepare import Prepared, settle_precision, wanted_precision
 from ganzoo.training.recorded import command_there
 from ganzoo.training.rehearsal import try_keeping, try_steps
+from ganzoo.training.renamed import by_names_of_now
 from ganzoo.training.resume import find_past
 from ganzoo.training.session import Session, writing
 from ganzoo.training.state import Snapshot, restore
@@ -73,7 +76,8 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
     processes = prepared.processes
     watcher = watcher if watcher is not None and processes.is_main else Watcher()
     config = prepared.config
-    name = "-".join([config.variant.name, *([] if config.preset == "default" else [config.preset]), prepared.store.name])
+    registry, rest = plugins.load().registry, [*([] if config.preset == "default" else [config.preset]), prepared.store.name]
+    name, *formerly = ["-".join([n, *rest]) for n in (config.variant.name, *registry.former_names(config.entry))]
     with stop_signals() as stop, on_threads(torch.get_num_threads()), contextlib.ExitStack() as held:
         if processes.device.type == "cuda":
             held.enter_context(torch.cuda.device(processes.device))
@@ -81,7 +85,15 @@ def execute(prepared: Prepared, *, fresh: bool = False, watcher: Watcher | None 
         if processes.is_main:
             try:
                 folder = held.enter_context(
-                    run_folder(prepared.folder, name, prepared.describe(), config.defaults(), fresh=fresh)
+                    run_folder(
+                        prepared.folder,
+                        name,
+                        prepared.describe(),
+                        config.defaults(),
+                        fresh=fresh,
+                        formerly=formerly,
+                        by_names_of_now=partial(by_names_of_now, registry=registry),
+                    )
                 )
             except OtherRunError as error:
                 if prepared.folder and (words := command_there(prepared.folder)):
