@@ -15,8 +15,9 @@ import torch
 from ganzoo import plugins
 from ganzoo.data.given import Data, given
 from ganzoo.devices import choose_device
-from ganzoo.errors import UsageError
+from ganzoo.errors import ModelError, UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
+from ganzoo.hub.locate import locate_whole
 from ganzoo.parsing import parse_augmentation, parse_count, parse_duration, parse_penalty
 from ganzoo.pinned import pinned
 from ganzoo.training.config import resolve
@@ -27,6 +28,7 @@ from ganzoo.training.progress import ProgressBar
 from ganzoo.training.run import Run, execute
 from ganzoo.training.scoring import Scoring
 from ganzoo.training.settings import Budget
+from ganzoo.training.start import Start, holds_checkpoints, start_from_model, start_from_run
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
@@ -230,12 +232,30 @@ def request(
             precision=precision,
             compile=compile,
             threads=threads,
-            start=None if start is None else str(start),
+            start=None if start is None else find_start(start),
         )
     scoring = scoring or choose_scoring(score_every, until)
     prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
     unasked = scoring is None and score_every is None and is_long(config.budget)
     return scored_by_itself(prepared) if unasked else prepared
+
+
+def find_start(source: str | Path) -> Start:
+    """What ``--from`` names: a run or one of its checkpoints, or else a model, as :func:`ganzoo.load` finds it.
+
+    Raises:
+        UsageError: It is neither.
+        TrainingError, ModelError, HubError: It cannot be read, or be had.
+    """
+    if holds_checkpoints(source):
+        return start_from_run(source)
+    try:
+        found = locate_whole(source)
+    except (ModelError, UsageError) as error:
+        raise UsageError(
+            f"there is no checkpoint in {str(source)!r} to start from; {error.message}", hint=error.hint
+        ) from error
+    return start_from_model(source, found.folder, found.repository)
 
 
 def _options(

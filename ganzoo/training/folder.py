@@ -56,6 +56,8 @@ FREE = {
     "dataset.skipped",
     "start.from",
     "start.images",
+    "start.roles",
+    "start.repository",
     "loop.images",
     "loop.mirror",
     "loop.checkpoint_seconds",
