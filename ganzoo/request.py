@@ -118,9 +118,12 @@ def train(
             as the model; or ``"never"``. None: every 500,000 in runs of 15 minutes or 5 million images and more, on 500
             pictures and more, if torch-fidelity is installed; else never.
         until: Stop when ``fd`` or ``kid`` is as low as this: ``"kid=0.02"``.
-        start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
-            checkpoints. It is a new run all the same, whose images are counted from 0.
-        log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
+        start: Start from trained weights: those of another run, by its folder or one of its checkpoints, or of a model, by
+            whatever name :func:`ganzoo.load` has for it. Networks that are there start from their weights and are built with
+            their options, unless ``options`` says others; those that are not start from fresh weights, and a line says which.
+            It is a new run all the same, whose images are counted from 0.
+        log: Where metrics and samples go besides the run's folder, one or several: ``tensorboard``, ``wandb``, ``mlflow``,
+            ``trackio`` and any other tracker that accelerate knows, or one of a plugin's.
         out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
             the same run or else a new one.
         fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
