@@ -29,6 +29,9 @@ NEEDED = ("start", "store_init_configuration", "log", "finish")
 NAMED = {"wandb": "name", "trackio": "name", "mlflow": "run_name", "swanlab": "experiment_name", "clearml": "task_name"}
 """What trackers call a run's name, beside that of the project which they are all given first."""
 
+THREAD_BOUND = ("mlflow",)
+"""What is begun in one thread is not known in another to these."""
+
 
 def check_trackers(names: Sequence[str]) -> None:
     """Raise UsageError unless all of these trackers can be used here, or PluginError if a plugin's cannot be imported."""
@@ -87,9 +90,12 @@ class Trackers:
         folder: The run's; TensorBoard's files are in ``tensorboard/`` there, and those of others that write any in ``logs/``.
         config: Of the run.
         images: Where it begins or goes on.
+        writer: On whose thread the rest of the calls will be made, if it is another than this.
     """
 
-    def __init__(self, names: Sequence[str], folder: Path, config: Mapping[str, Json], images: int) -> None:
+    def __init__(
+        self, names: Sequence[str], folder: Path, config: Mapping[str, Json], images: int, writer: Writer | None = None
+    ) -> None:
         self._trackers: list[Any] = []
         if not names:
             return
@@ -98,7 +104,11 @@ class Trackers:
         PartialState(cpu=True)  # which trackers ask whether they are in the main process
         try:
             for name in names:
-                self._begin(name, folder, config, images)
+                if writer and name in THREAD_BOUND:
+                    writer.submit(self._begin, name, folder, config, images).result()
+                else:
+                    # Some handle signals, which only the main thread can.
+                    self._begin(name, folder, config, images)
         except BaseException:
             self.finish()
             raise

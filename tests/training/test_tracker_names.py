@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import types
 
 import pytest
@@ -115,3 +116,33 @@ def test_a_tracker_that_cannot_begin_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(TrainingError, match="the tracker wandb cannot begin: ConnectionError: no key for wandb") as found:
         train(tmp_path / "run", "wandb")
     assert "leave out --log wandb" in found.value.hint
+
+
+def test_a_tracker_whose_run_belongs_to_a_thread_is_begun_and_told_and_finished_in_one(tmp_path, monkeypatch):
+    threads = []
+
+    class Bound(tracking.GeneralTracker):
+        name, requires_logging_directory, tracker = "mlflow", True, None
+
+        def __init__(self, run_name, logging_dir):
+            assert logging_dir.is_dir()
+
+        def start(self):
+            threads.append(threading.get_ident())
+
+        def store_init_configuration(self, values):
+            self.start()
+
+        def log(self, values, step=None):
+            self.start()
+
+        def finish(self):
+            self.start()
+
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "mlflow", Bound)
+    # It stands in for the package too, which takes the pictures.
+    monkeypatch.setitem(sys.modules, "mlflow", types.SimpleNamespace(log_image=lambda *_, **__: None))
+    train(tmp_path / "run", "mlflow")
+    assert len(threads) >= 4
+    assert set(threads) == {threads[0]}
+    assert threads[0] != threading.get_ident()
