@@ -113,17 +113,26 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
         for score in SCORES
         if is_score(row["scores"].get(score))
     ]
+    base = _base_model(config)
     told = ModelCardData(
         library_name="ganzoo",
         license=config.license or "unknown",
         # What is nobody's name for a dataset but the user's own would pass for one of the Hub's.
         datasets=[data.name] if data else None,
+        base_model=base,
         tags=_tags(config),
         pipeline_tag=task,
         model_name=title_of(name) if results else None,
         eval_results=results or None,
     )
     return f"---\n{told.to_yaml()}\n---\n"
+
+
+def _base_model(config: ModelConfig) -> str | None:
+    """The repository of the Hub whose model it was trained from, if that is what it was."""
+    start = config.training.get("start")
+    name = start.get("repository") if isinstance(start, dict) else None
+    return name if isinstance(name, str) and REPO.fullmatch(name) else None
 
 
 def _tags(config: ModelConfig) -> list[str]:
@@ -220,6 +229,10 @@ def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
             "data",
             f"{dataset.get('name')}, {_count(dataset.get('count'))} samples, SHA-256 {str(dataset.get('sha256'))[:16]}…",
         )
+    if isinstance(start := told.get("start"), dict):
+        roles = start.get("roles")
+        which = f" ({', '.join(map(str, roles))})" if isinstance(roles, list) and roles else ""
+        yield "started from", f"the weights of {start.get('from')}{which}, after {_count(start.get('images'))} images"
     yield "images seen", _count(told.get("images"))
     if is_score(seconds := told.get("seconds")):
         yield "time", f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"

@@ -20,7 +20,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def register(registry: Registrar) -> None:
     """Offer variants and what they are made of: networks, losses, penalties, augmentations, trainers; and modalities,
-    datasets, extractors, measures, protocols.
+    datasets, extractors, measures, protocols, trackers.
 
     Called once, when ganzoo first looks for names. Name components by ``"module:attr"`` and do not import torch here::
 

@@ -58,6 +58,20 @@ def install_command(extra: str) -> str:
     return shlex.join(["pip", "install", *(f"{r.name}{r.specifier}" for r in missing)])
 
 
+def install_package(name: str) -> str:
+    """The command that installs a package, of a version that ganzoo's own metadata asks for, if any part of that does.
+
+    Args:
+        name: As it is imported, or as it is installed: ``comet_ml``.
+    """
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    known = {canonicalize_name(r.name): r for r in map(Requirement, importlib.metadata.requires(PROJECT) or ())}
+    wanted = known.get(canonicalize_name(name))
+    return shlex.join(["pip", "install", f"{wanted.name}{wanted.specifier}" if wanted else canonicalize_name(name)])
+
+
 def developed_in(distribution: str) -> Path | None:
     """The folder of a distribution that is installed for development (``pip install -e``); None for any other."""
     try:

@@ -27,6 +27,7 @@ Kind: TypeAlias = Literal[
     "extractor",
     "measure",
     "protocol",
+    "tracker",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PLURALS: dict[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {
@@ -222,7 +223,7 @@ class Registrar:
 
         Args:
             kind: ``generator``, ``discriminator``, ``network`` (any further role), ``loss``, ``penalty``, ``augmentation``,
-                ``trainer``, ``modality``, ``dataset``, ``extractor``, ``measure`` or ``protocol``.
+                ``trainer``, ``modality``, ``dataset``, ``extractor``, ``measure``, ``protocol`` or ``tracker``.
             name: What users type.
             target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
                 function itself.

@@ -15,8 +15,9 @@ import torch
 from ganzoo import plugins
 from ganzoo.data.given import Data, given
 from ganzoo.devices import choose_device
-from ganzoo.errors import UsageError
+from ganzoo.errors import ModelError, UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
+from ganzoo.hub.locate import locate_whole
 from ganzoo.parsing import parse_augmentation, parse_count, parse_duration, parse_penalty
 from ganzoo.pinned import pinned
 from ganzoo.training.config import resolve
@@ -27,6 +28,7 @@ from ganzoo.training.progress import ProgressBar
 from ganzoo.training.run import Run, execute
 from ganzoo.training.scoring import Scoring
 from ganzoo.training.settings import Budget
+from ganzoo.training.start import Start, holds_checkpoints, start_from_model, start_from_run
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
 
@@ -116,9 +118,12 @@ def train(
             as the model; or ``"never"``. None: every 500,000 in runs of 15 minutes or 5 million images and more, on 500
             pictures and more, if torch-fidelity is installed; else never.
         until: Stop when ``fd`` or ``kid`` is as low as this: ``"kid=0.02"``.
-        start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
-            checkpoints. It is a new run all the same, whose images are counted from 0.
-        log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
+        start: Start from trained weights: those of another run, by its folder or one of its checkpoints, or of a model, by
+            whatever name :func:`ganzoo.load` has for it. Networks that are there start from their weights and are built with
+            their options, unless ``options`` says others; those that are not start from fresh weights, and a line says which.
+            It is a new run all the same, whose images are counted from 0.
+        log: Where metrics and samples go besides the run's folder, one or several: ``tensorboard``, ``wandb``, ``mlflow``,
+            ``trackio`` and any other tracker that accelerate knows, or one of a plugin's.
         out: The run's folder: new, empty, or that of the run to go on with. By default under ``runs/``, the one that holds
             the same run or else a new one.
         fresh: Begin anew. A run in ``out`` is then removed; without ``out``, a new folder is made.
@@ -230,12 +235,30 @@ def request(
             precision=precision,
             compile=compile,
             threads=threads,
-            start=None if start is None else str(start),
+            start=None if start is None else find_start(start),
         )
     scoring = scoring or choose_scoring(score_every, until)
     prepared = prepare(config, device=device, out=out, log=log, scoring=scoring, watcher=watcher)
     unasked = scoring is None and score_every is None and is_long(config.budget)
     return scored_by_itself(prepared) if unasked else prepared
+
+
+def find_start(source: str | Path) -> Start:
+    """What ``--from`` names: a run or one of its checkpoints, or else a model, as :func:`ganzoo.load` finds it.
+
+    Raises:
+        UsageError: It is neither.
+        TrainingError, ModelError, HubError: It cannot be read, or be had.
+    """
+    if holds_checkpoints(source):
+        return start_from_run(source)
+    try:
+        found = locate_whole(source)
+    except (ModelError, UsageError) as error:
+        raise UsageError(
+            f"there is no checkpoint in {str(source)!r} to start from; {error.message}", hint=error.hint
+        ) from error
+    return start_from_model(source, found.folder, found.repository)
 
 
 def _options(

@@ -121,6 +121,14 @@ def runs(holding: str) -> Completer:
     return complete
 
 
+def starts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """What a run can start from: generators that ship, runs with checkpoints, and files."""
+    from ganzoo.hub.shipped import shipped_models
+
+    known = [(name, "ships with ganzoo") for name in shipped_models()]
+    return [CompletionItem(incomplete, type="file"), *_matching([*_runs("checkpoints"), *known], incomplete)]
+
+
 def _presets(*variants: str) -> dict[str, str]:
     """Preset -> what it is for, of these variants; none of what is no variant."""
     from ganzoo import plugins

@@ -151,7 +151,7 @@ def _facts(told: Mapping[str, Json], following: Mapping[str, str]) -> Iterator[t
     if told["hardware"]:
         yield "hardware", str(told["hardware"])
     if told["start"]:
-        yield "started from", f"the weights of {told['start'].get('from')}, after {_count(told['start'].get('images'))} images"
+        yield "started from", _started(told["start"])
     if told["alarm"] or told["recovered"]:
         yield "noticed", f"it {told['alarm'] or told['recovered']}"
     if scored := told["scored"]:
@@ -160,6 +160,12 @@ def _facts(told: Mapping[str, Json], following: Mapping[str, str]) -> Iterator[t
         yield "license", told["license"]
     if told["command"] and not told["run"]:
         yield "trained by", told["command"]
+
+
+def _started(start: Mapping[str, Any]) -> str:
+    roles = start.get("roles")
+    which = f" ({', '.join(map(str, roles))})" if isinstance(roles, list) and roles else ""
+    return f"the weights of {start.get('from')}{which}, after {_count(start.get('images'))} images"
 
 
 def _trained(told: Mapping[str, Json]) -> str:

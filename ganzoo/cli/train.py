@@ -160,11 +160,20 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option(
     "--from",
     "start",
-    metavar="RUN",
-    shell_complete=complete.runs("checkpoints"),
-    help="Start a new run from the weights of another one with the same networks: its folder, or one of its checkpoints.",
+    metavar="RUN|MODEL",
+    shell_complete=complete.starts,
+    help="Start a new run from trained weights: a run's folder or one of its checkpoints, or a model, by its folder, by the "
+    "name of one that ships, or as user/repo on the Hub. Its networks' options come with them, before the preset's.",
 )
-@click.option("--log", "trackers", multiple=True, metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
+@click.option(
+    "--log",
+    "trackers",
+    multiple=True,
+    metavar="TRACKER",
+    shell_complete=complete.named("tracker"),
+    help="Log to a tracker as well: tensorboard, wandb, mlflow, trackio or any other that accelerate knows, or one of a "
+    "plugin's. May be repeated.",
+)
 @click.option(
     "--out",
     "folder",

@@ -26,10 +26,12 @@ class Found:
     Attributes:
         folder: Where it is.
         own: Whether it is the user's, to be written to; one that ships, or that the Hub's cache holds, is not.
+        repository: ``user/repo``, if it was asked for as a repository of the Hub.
     """
 
     folder: Path
     own: bool
+    repository: str = ""
 
 
 def locate(
@@ -71,10 +73,18 @@ def locate(
     if REPO.fullmatch(repo) and "@" not in text and os.path.isdir(repo.partition("/")[0]):  # noqa: PTH112
         raise ModelError(f"no folder {text!r}", hint=f"if it is a repository of the Hub, say {text}@main")
     if REPO.fullmatch(repo):
-        return Found(download(text, files, local_files_only=local_files_only), own=False)
+        return Found(download(text, files, local_files_only=local_files_only), own=False, repository=repo)
     if text.count("/") > 1 or "@" in text:
         raise ModelError(f"no folder {text!r}, and no repository of the Hub is called that", hint=f"its form is {FORMS}")
     raise _unknown(text, shipped)
+
+
+def locate_whole(source: str | Path) -> Found:
+    """As :func:`locate`, with the weights of every role that the model holds. Raises ModelError too if it is damaged."""
+    with unless_it_fails(source):
+        found = locate(source)
+        files = [model_folder.weights_file(role) for role in model_folder.read_config(found.folder).networks]
+        return locate(source, files=(model_folder.CONFIG, *files)) if found.repository and len(files) > 1 else found
 
 
 def download(text: str, files: Collection[str], *, local_files_only: bool = False) -> Path:

@@ -99,6 +99,8 @@ def _simplest(config: RunConfig, registry: Registry, without: Collection[str]) -
             resolution=config.resolution,
             budget_seconds=config.budget.seconds,
             budget_images=config.budget.images,
+            start=config.start,
+            inherited=config.inherited,
             sample_shape=sample_shape,
         )
 
@@ -147,7 +149,9 @@ def _changes(
         else:
             yield term, {_named(part, registry): part.to_json()["arguments"] for part in mine.values()}
     for label, part in parts.items():
-        same = _is(part) == _is(others[label]) and label != also
+        # What is not known of the networks that a run started from is said of its own.
+        unsure = config.inherited is None and label in config.networks
+        same = _is(part) == _is(others[label]) and label != also and not unsure
         if not same:
             yield label, _named(part, registry)
         for key, value in part.arguments.items():

@@ -15,6 +15,8 @@ from ganzoo.registry import Entry, Origin, Registry
 from ganzoo.training.layout import lay, lay_for
 from ganzoo.training.precision import PRECISIONS, Precision
 from ganzoo.training.settings import MOST_THREADS, Budget, LoopSettings, check_budget
+from ganzoo.training.start import Start
+from ganzoo.training.taking import Taken, take
 from ganzoo.variant import Json, Variant, thaw
 
 
@@ -26,6 +28,9 @@ class RunConfig:
         given: The options that the user gave.
         sample_shape: Of the data, once it has been read.
         step: From how many pixels a side on the preset is as it is here (see :class:`Preset`), if it is so for such pictures.
+        start: What the user named to start from.
+        taken: What the run takes over from there.
+        inherited: The options among these, which stand in for the preset's; None if there is a start and they are not known.
     """
 
     entry: Entry
@@ -46,6 +51,8 @@ class RunConfig:
     given: Mapping[str, Json] = field(default_factory=dict)
     sample_shape: tuple[int, ...] | None = None
     step: int | None = None
+    taken: Taken | None = field(default=None, repr=False, compare=False)
+    inherited: Mapping[str, Json] | None = field(default_factory=dict)
 
     @property
     def variant(self) -> Variant:
@@ -123,8 +130,9 @@ def resolve(
     precision: Precision = "auto",
     compile: bool = False,  # noqa: A002 - torch's own word for it
     threads: int | None = None,
-    start: str | None = None,
+    start: Start | str | None = None,
     sample_shape: tuple[int, ...] | None = None,
+    inherited: Mapping[str, Json] | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
 
@@ -136,8 +144,9 @@ def resolve(
             parts by name (``loss``, ``generator``); what is inside a part, dotted (``generator.width``,
             ``penalties.r1.weight``, ``augmentations.mirror.p``); and ``penalties`` and ``augmentations``, mappings of names to
             arguments that replace all of them.
-        data, resolution, seed, budget_seconds, budget_images, precision, compile, threads, start: As for
-            :func:`ganzoo.train`.
+        data, resolution, seed, budget_seconds, budget_images, precision, compile, threads: As for :func:`ganzoo.train`.
+        start: The trained networks that the run starts from, or the name alone, of a run that is only to be described.
+        inherited: With a name alone: the options that come from there, if they are known.
         sample_shape: Of the data, once it has been read: ``(C, H, W)`` of pictures, for which a preset may be another.
 
     Raises:
@@ -162,7 +171,10 @@ def resolve(
         raise UnknownNameError(f"preset of {variant}", preset, described.presets)
     data = described.data if data is None else data
     given = dict(options or {})
-    laid = lay(registry, entry, preset, given, sample_shape)
+    taken = take(registry, entry, preset, given, start) if isinstance(start, Start) else None
+    if start is None or taken:
+        inherited = taken.options if taken else {}
+    laid = lay(registry, entry, preset, given, sample_shape, inherited)
     dataset = registry.find("dataset", data.partition("?")[0]) if isinstance(data, str) else None
     if budget_images is None and ("images" in given or budget_seconds is None):
         budget_images = laid.loop.images
@@ -180,7 +192,9 @@ def resolve(
         precision=precision,
         compile=compile,
         threads=threads,
-        start=start,
+        start=start.source if isinstance(start, Start) else start,
+        taken=taken,
+        inherited=inherited,
         data_origin=dataset.origin if dataset else None,
         given=given,
         sample_shape=sample_shape,
@@ -190,5 +204,5 @@ def resolve(
 
 def fitted(config: RunConfig, registry: Registry, sample_shape: tuple[int, ...]) -> RunConfig:
     """The run, with its preset as it is for samples of that shape. Raises as :func:`resolve`."""
-    laid = lay_for(registry, config.entry, config.preset, config.given, sample_shape)
+    laid = lay_for(registry, config.entry, config.preset, config.given, sample_shape, config.inherited)
     return replace(config, **laid._asdict(), sample_shape=sample_shape)

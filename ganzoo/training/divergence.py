@@ -19,6 +19,7 @@ from ganzoo.training.config import RunConfig
 from ganzoo.training.ema import EMA
 from ganzoo.training.folder import CHECKPOINTS
 from ganzoo.training.scoring import Scoring
+from ganzoo.training.taking import options_of_networks
 
 SLOWER = 0.5
 """What learning rates are multiplied with in the command that goes on."""
@@ -74,7 +75,9 @@ def way_on(config: RunConfig, scoring: Scoring | None, folder: Path, *, named: b
     with contextlib.suppress(TrainingError):
         found = Checkpoints(folder / CHECKPOINTS).newest(lambda text: None)
     if found:
-        slower = replace(slower, start=str(found[0]))
+        # All networks are there as they are here.
+        inherited = options_of_networks(config.networks)
+        slower = replace(slower, start=str(found[0]), taken=None, inherited=inherited)
     # Another run than the one that is there, and so in another folder; where nobody named one, a new one is found.
     words = command_of(slower, scoring, shared=False, out=_beside(folder) if named else None)
     samples = f"the samples until then are in {folder / 'samples'}"

@@ -27,6 +27,7 @@ SCORES = "scores.jsonl"
 CURVE = "scores.png"
 JOURNAL = "clock.jsonl"
 CHECKPOINTS = "checkpoints"
+LOGS = "logs"
 LOCK = ".lock"
 
 SETTLED = ("fp32", "bf16")
@@ -37,7 +38,7 @@ SHEET = r"\d{10,}\.(png|npz)"
 
 WRITTEN = {
     *(CONFIG, METRICS, SCORES, CURVE, JOURNAL),
-    *("reals.png", "reals.npz", "samples", CHECKPOINTS, "model", "tensorboard"),
+    *("reals.png", "reals.npz", "samples", CHECKPOINTS, "model", "tensorboard", LOGS),
 }
 """What a run writes into its folder."""
 
@@ -57,6 +58,8 @@ FREE = {
     "dataset.skipped",
     "start.from",
     "start.images",
+    "start.roles",
+    "start.repository",
     "loop.images",
     "loop.mirror",
     "loop.checkpoint_seconds",

@@ -31,22 +31,35 @@ class Laid(NamedTuple):
 
 
 def lay(
-    registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json], sample_shape: tuple[int, ...] | None
+    registry: Registry,
+    entry: Entry,
+    preset: str,
+    given: Mapping[str, Json],
+    sample_shape: tuple[int, ...] | None,
+    inherited: Mapping[str, Json] | None = None,
 ) -> Laid:
     """As :func:`lay_for`; before there is data, in whichever way of the preset the options are known."""
     try:
-        return lay_for(registry, entry, preset, given, sample_shape)
+        return lay_for(registry, entry, preset, given, sample_shape, inherited)
     except UnknownNameError:
         for side in entry.target.presets[preset].from_pixels if sample_shape is None else ():  # type: ignore[union-attr]
             with contextlib.suppress(UnknownNameError):
-                return lay_for(registry, entry, preset, given, (1, side, side))
+                return lay_for(registry, entry, preset, given, (1, side, side), inherited)
         raise
 
 
 def lay_for(
-    registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json], sample_shape: tuple[int, ...] | None
+    registry: Registry,
+    entry: Entry,
+    preset: str,
+    given: Mapping[str, Json],
+    sample_shape: tuple[int, ...] | None,
+    inherited: Mapping[str, Json] | None = None,
 ) -> Laid:
-    """Lay options over a preset over a variant, for samples of a shape, if it is known."""
+    """Lay options over a preset over a variant, for samples of a shape, if it is known.
+
+    Those of trained networks that the run starts from, ``inherited``, come between the preset's and the user's.
+    """
     described: Variant = entry.target  # type: ignore[assignment]
     plan, chosen = _Plan(registry, entry, given), described.presets[preset]
     plan.lay(chosen)
@@ -56,6 +69,7 @@ def lay_for(
         plan.lay(Preset(summary="", options=chosen.from_pixels[step]))
     else:
         step = None
+    plan.lay(Preset(summary="", options=inherited or {}))
     plan.lay(Preset(summary="", options=given), typed=True)
     loop = plan.settle_flat(preset)
     plan.drop_unused(given)

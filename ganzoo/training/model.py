@@ -88,7 +88,7 @@ def describe_model(
         "torch": torch.__version__,
         "dataset": {key: value for key, value in store.describe().items() if key != "class_names"},
         "mirrored": prepared.mirror,
-        **({"start": {"from": shareable(str(config.start)), **prepared.start.describe()}} if prepared.start else {}),
+        **({"start": {"from": shareable(str(config.start)), **config.taken.describe()}} if config.taken else {}),
         **({"scored": dict(scored)} if scored else {}),
         **verdict.describe(),
         **{k: v for k, v in config.to_json().items() if k not in ("ganzoo", "variant", "plugin", *config.kept)},

@@ -32,7 +32,6 @@ from ganzoo.training.loop import blaming, seed_layers, stream
 from ganzoo.training.precision import PRECISIONS, TOLERANCE, choose_precision, disagreements
 from ganzoo.training.processes import Processes, join
 from ganzoo.training.scoring import Scoring
-from ganzoo.training.start import Start, find_start
 from ganzoo.training.trackers import check_trackers
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json
@@ -54,7 +53,6 @@ class Prepared:
     mirror: bool
     trackers: tuple[str, ...] = ()
     scoring: Scoring | None = None
-    start: Start | None = None
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -65,7 +63,8 @@ class Prepared:
         """The resolved configuration and the networks' sizes, as plain data."""
         parameters = {role: count_parameters(network) for role, network in self.networks.items()}
         scoring = {"scoring": self.scoring.describe()} if self.scoring else {}
-        start = {"start": {"from": self.config.start, **self.start.describe()}} if self.start else {}
+        taken = self.config.taken
+        start = {"start": {"from": self.config.start, **taken.describe()}} if taken else {}
         found = {"dataset": self.store.describe(), "mirrored": self.mirror, "parameters": parameters}
         return {**self.config.to_json(), **start, **scoring, **found}
 
@@ -84,7 +83,7 @@ class Prepared:
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
             + self._mirrored(),
             "parameters": sizes,
-            **({"start": f"the weights in {self.start.path}"} if self.start else {}),
+            **({"start": f"{', '.join(c.taken.roles)} from the weights in {c.taken.start.path}"} if c.taken else {}),
             "budget": " or ".join(limits),
             "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
             + (f" in each of {count} processes" if count > 1 else ""),
@@ -162,9 +161,9 @@ def prepare(
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 module.to(memory_format=torch.channels_last)
     processes.synchronise(networks.values())
-    start = find_start(config.start) if config.start is not None else None
-    if start:
-        start.restore(networks)
+    if config.taken:
+        config.taken.restore(networks, sample_shape=store.sample_shape, num_classes=store.num_classes)
+        following.noticed(config.taken.in_words(networks))
     trainer: Trainer = config.parts["trainer"].build(
         "trainer",
         networks=networks,
@@ -182,7 +181,7 @@ def prepare(
     placed, told = place(store, processes.device, free_on(processes.device))
     if told:
         following.noticed(told)
-    prepared = Prepared(config, placed, trainer, ema, processes, folder, mirror, trackers, scoring, start)
+    prepared = Prepared(config, placed, trainer, ema, processes, folder, mirror, trackers, scoring)
     if scoring and processes.is_main:
         scoring.prepare(prepared.store)
     return prepared

@@ -81,6 +81,7 @@ def _of_run(folder: Path, run: Mapping[str, Json], model: Path | None) -> dict[s
         "dataset": {key: value for key, value in dataset.items() if key != "class_names"},
         "sample_shape": shape,
         "num_classes": dataset.get("num_classes"),
+        "start": _mapping(run.get("start")) or told["start"],
         "class_names": names or told["class_names"],
         "budget": _mapping(run["budget"]),
         # Older runs have it in their model alone, without the folders that lead to the data.

@@ -101,7 +101,8 @@ class Session:
         prepared, config, past = self.prepared, self.prepared.config, self.past
         start = (self.context.images, self.clock.elapsed)
         with self.writer, contextlib.ExitStack() as ending:
-            trackers = Trackers(prepared.trackers if self.path else (), past.folder, described, self.context.images)
+            names = prepared.trackers if self.path else ()
+            trackers = Trackers(names, past.folder, described, self.context.images, self.writer)
             # After all that was logged, and also if the run fails or is ended at once.
             ending.callback(self.writer.submit, trackers.finish)
             self.told = Watchers(self.watcher, Tracking(trackers, self.writer, self.draw.modality))

@@ -54,14 +54,24 @@ def capture(trainer: Trainer, ema: EMA, *, step: int, images: int, seconds: floa
             for name, optimizer in trainer.optimizers.items()
         },
         "trainer": take_apart(dict(trainer.state()), "state", tensors["trainer"]),
-        "extra": {
-            f"{file}/{role}/{name}": take_apart(module.get_extra_state(), f"extra/{role}/{name}", tensors[file])
-            for file, networks in (("networks", trainer.networks), ("ema", ema.networks))
-            for role, network in networks.items()
-            for name, module in _with_extra_state(network)
-        },
+        "extra": _extra("networks", trainer.networks, tensors) | _extra("ema", ema.networks, tensors),
     }
     return Snapshot(step, images, seconds, {file: found for file, found in tensors.items() if found}, rest)
+
+
+def capture_networks(networks: Mapping[str, nn.Module], *, images: int) -> Snapshot:
+    """A copy of some networks by role, which :func:`restore_networks` takes as ``networks``. Raises PluginError likewise."""
+    tensors = {"networks": {f"{r}/{n}": _copy(t) for r, network in networks.items() for n, t in tensors_in(network).items()}}
+    return Snapshot(0, images, 0.0, tensors, {"extra": _extra("networks", networks, tensors)})
+
+
+def _extra(file: str, networks: Mapping[str, nn.Module], tensors: dict[str, dict[str, Tensor]]) -> dict[str, Json]:
+    """What modules keep that is neither parameter nor buffer, its tensors among those of the file."""
+    return {
+        f"{file}/{role}/{name}": take_apart(module.get_extra_state(), f"extra/{role}/{name}", tensors[file])
+        for role, network in networks.items()
+        for name, module in _with_extra_state(network)
+    }
 
 
 @torch.no_grad()

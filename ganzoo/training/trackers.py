@@ -14,35 +14,88 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ganzoo.errors import UnknownNameError, UsageError
+from ganzoo import plugins
+from ganzoo.errors import GanzooError, PluginError, TrainingError, UnknownNameError, UsageError, describe
 from ganzoo.modalities.base import Modality
+from ganzoo.packages import install_package
+from ganzoo.training.folder import LOGS
 from ganzoo.training.watcher import Watcher
 from ganzoo.training.writer import Writer
 from ganzoo.variant import Json
 
-TRACKERS = ("tensorboard", "trackio", "wandb")
+NEEDED = ("start", "store_init_configuration", "log", "finish")
+"""What accelerate asks of a tracker, and so do we."""
+
+NAMED = {"wandb": "name", "trackio": "name", "mlflow": "run_name", "swanlab": "experiment_name", "clearml": "task_name"}
+"""What trackers call a run's name, beside that of the project which they are all given first."""
+
+THREAD_BOUND = ("mlflow",)
+"""What is begun in one thread is not known in another to these."""
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Raise UsageError unless all of these trackers can be used here."""
+    """Raise UsageError unless all of these trackers can be used here, or PluginError if a plugin's cannot be imported."""
     for name in [names] if isinstance(names, str) else names:
-        if name not in TRACKERS:
-            raise UnknownNameError("tracker", name, TRACKERS)
-        if importlib.util.find_spec(name) is None:
-            raise UsageError(f"--log {name} needs the package {name}", hint=f"try: pip install {name}")
+        _find(name)
+
+
+def _find(name: str) -> Callable[..., Any]:
+    """What makes a tracker: a class of accelerate's, or else what a plugin offers under that name."""
+    # It imports every tracker that is installed, and so only where one is asked for.
+    from accelerate import tracking
+
+    known: Mapping[str, Any] = tracking.LOGGER_TYPE_TO_CLASS
+    registry = plugins.load().registry
+    if name in known:
+        # Others may have been added to accelerate's by whoever trains from Python.
+        if known[name].__module__ == tracking.__name__ and importlib.util.find_spec(name) is None:
+            raise UsageError(
+                f"--log {name} needs the package {name}, which is not installed", hint=f"try: {install_package(name)}"
+            )
+        found: Callable[..., Any] = known[name]
+    elif (entry := registry.find("tracker", name)) is not None:
+        found = entry.resolve()
+    else:
+        raise UnknownNameError("tracker", name, sorted({*known, *registry.names("tracker")}))
+    return found
+
+
+def _make(name: str, folder: Path, images: int) -> Any:
+    """A tracker that has not begun. Raises UsageError, PluginError as :func:`check_trackers`."""
+    found = _find(name)
+    if name == "tensorboard":
+        # Its files are in a folder of its name. What a killed run had logged past its last checkpoint is hidden.
+        return found(name, folder, purge_step=images + 1 if images else None)
+    where = folder / LOGS / name.replace(":", "-")
+    if getattr(found, "requires_logging_directory", False):
+        where.mkdir(parents=True, exist_ok=True)
+        made = found(folder.name, where)
+    elif name == "dvclive":
+        # It clears its folder, unless it is told to go on, and knows no projects.
+        made = found(folder.name, dir=str(where), resume=images > 0)
+    elif name in NAMED:
+        made = found("ganzoo", **{NAMED[name]: folder.name})
+    else:
+        made = found(folder.name)
+    if missing := [method for method in NEEDED if not callable(getattr(made, method, None))]:
+        raise PluginError(f"the tracker {name!r} is a {type(made).__name__}, which has no {missing[0]}()")
+    return made
 
 
 class Trackers:
     """Some trackers at once, none of them too; call it from one thread, and finish it whatever happens.
 
     Args:
-        names: Of :data:`TRACKERS`.
-        folder: The run's; TensorBoard's files are in ``tensorboard/`` there.
+        names: Those of accelerate's, or of plugins'.
+        folder: The run's; TensorBoard's files are in ``tensorboard/`` there, and those of others that write any in ``logs/``.
         config: Of the run.
         images: Where it begins or goes on.
+        writer: On whose thread the rest of the calls will be made, if it is another than this.
     """
 
-    def __init__(self, names: Sequence[str], folder: Path, config: Mapping[str, Json], images: int) -> None:
+    def __init__(
+        self, names: Sequence[str], folder: Path, config: Mapping[str, Json], images: int, writer: Writer | None = None
+    ) -> None:
         self._trackers: list[Any] = []
         if not names:
             return
@@ -51,21 +104,25 @@ class Trackers:
         PartialState(cpu=True)  # which trackers ask whether they are in the main process
         try:
             for name in names:
-                self._begin(name, folder, config, images)
+                if writer and name in THREAD_BOUND:
+                    writer.submit(self._begin, name, folder, config, images).result()
+                else:
+                    # Some handle signals, which only the main thread can.
+                    self._begin(name, folder, config, images)
         except BaseException:
             self.finish()
             raise
 
     def _begin(self, name: str, folder: Path, config: Mapping[str, Json], images: int) -> None:
-        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
-
-        if name == "tensorboard":
-            # What a killed run had logged past its last checkpoint is hidden.
-            tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=images + 1 if images else None)
-        else:
-            tracker = LOGGER_TYPE_TO_CLASS[name]("ganzoo", name=folder.name)
         with contextlib.redirect_stdout(sys.stderr):
-            tracker.start()
+            try:
+                tracker = _make(name, folder, images)
+                tracker.start()
+            except GanzooError:
+                raise
+            except Exception as error:
+                hint = f"leave out --log {name}, or set it up as its own documentation says"
+                raise TrainingError(f"the tracker {name} cannot begin: {describe(error)}", hint=hint) from error
             self._trackers.append(tracker)
             if name == "tensorboard":
                 tracker.log({"config": f"```json\n{json.dumps(config, indent=2)}\n```"}, step=images)
@@ -123,11 +180,23 @@ class Tracking(Watcher):
 
 
 def _log_sheet(tracker: Any, sheet: npt.NDArray[np.uint8], images: int) -> None:
-    if tracker.name == "trackio":
+    """Accelerate's trackers take pictures in different ways, and some of them only by what they stand for."""
+    name, picture = getattr(tracker, "name", ""), sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet
+    if name == "tensorboard":
+        tracker.log_images({"samples": sheet[None]}, step=images, dataformats="NHWC")
+    elif name == "trackio":
         import trackio
 
-        tracker.log({"samples": trackio.Image(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet)}, step=images)
-    elif tracker.name == "tensorboard":
-        tracker.log_images({"samples": sheet[None]}, step=images, dataformats="NHWC")
-    else:
-        tracker.log_images({"samples": [sheet]}, step=images)
+        tracker.log({"samples": trackio.Image(picture)}, step=images)
+    elif name == "mlflow":
+        import mlflow
+
+        mlflow.log_image(picture, key="samples", step=images)
+    elif name == "dvclive":
+        tracker.tracker.log_image("samples.png", picture)
+    elif name == "comet_ml":
+        tracker.tracker.log_image(picture, name="samples", step=images)
+    elif name in ("aim", "clearml"):
+        tracker.log_images({"samples": picture}, step=images)
+    elif hasattr(tracker, "log_images"):
+        tracker.log_images({"samples": [picture]}, step=images)

@@ -92,7 +92,8 @@ def test_runs_are_completed_where_they_have_what_is_wanted(offered, tmp_path):
     assert "file," in offered("ganzoo push ")
     assert "dcgan-fashion-mnist" not in offered("ganzoo push "), "who ships is nobody's to push"
     assert [name for name in offered("ganzoo push runs/") if "," not in name] == ["runs/a"]
-    assert [name for name in offered("ganzoo train dcgan --from ") if "," not in name] == ["runs/b"]
+    assert [name for name in offered("ganzoo train dcgan --from runs") if "," not in name] == ["runs/b"]
+    assert "dcgan-fashion-mnist" in offered("ganzoo train dcgan --from ")
     # Of other paths the shell knows more.
     assert offered("ganzoo sample ./x") == ["file,./x"]
 

@@ -74,6 +74,8 @@ TYPED = [
         "ganzoo train dcgan --loss ",
         "ganzoo train dcgan --penalty ",
         "ganzoo train dcgan --data ",
+        "ganzoo train dcgan --from ",
+        "ganzoo train dcgan --log ",
     ),
     *("ganzoo sample ", "ganzoo evaluate x --extractor ", "ganzoo push ", "ganzoo compare "),
 ]
