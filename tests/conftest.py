@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -76,6 +77,21 @@ def hub(request, monkeypatch, tmp_path) -> Iterator[Hub]:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     yield served
     served.reset()
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port on loopback at which whoever knocks is left without an answer, as where a network drops what it is sent."""
+    with ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        # Nobody takes these, and the system lets no more of them wait.
+        for _ in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 @pytest.fixture
