@@ -40,9 +40,12 @@ def test_too_few_samples_for_a_distance_are_enough_for_other_measures(evaluate):
 
 
 def test_neighbours_are_drawn(evaluate, tmp_path):
-    result = evaluate("--samples", "300", "--measures", "kid", "--neighbours", "near.png")
+    near = ("--samples", "300", "--measures", "kid", "--neighbours", "near.png")
+    result = evaluate(*near)
     assert "near.png" in result.stderr
+    assert "replaced" not in result.stderr
     assert (tmp_path / "near.png").exists()
+    assert "near.png was there before, and has been replaced" in evaluate(*near).stderr.splitlines()
 
 
 @pytest.mark.parametrize(

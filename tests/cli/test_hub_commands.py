@@ -50,6 +50,30 @@ def test_a_card_is_written_anew(trained, run_ganzoo, tmp_path):
     done = run_ganzoo("card", str(model), "--name", "alice/clothes", "--license", "mit")
     assert done.stdout.strip() == str(model / "README.md"), done.stderr
     assert "license: mit" in (model / "README.md").read_text(encoding="utf-8")
+    assert done.stderr == ""
+
+
+def test_a_card_with_words_of_ones_own_is_not_overwritten_without_a_word(trained, run_ganzoo, tmp_path):
+    model = shutil.copytree(trained / "model", tmp_path / "model")
+    card = ("card", "model", "--name", "alice/clothes", "--json")
+    first = run_ganzoo(*card)
+    assert (json.loads(first.stdout)["replaced"], first.stderr) == (
+        True,
+        "model/README.md was there before, and has been replaced\n",
+    )
+    again = run_ganzoo(*card)
+    assert (json.loads(again.stdout)["replaced"], again.stderr) == (False, ""), "nothing was lost"
+    (model / "README.md").write_text("my own words")
+    assert json.loads(run_ganzoo(*card).stdout)["replaced"]
+
+
+def test_a_model_that_is_replaced_by_one_from_the_hub_is_mentioned(hub, trained, run_ganzoo, tmp_path):
+    assert run_ganzoo("push", trained, "alice/clothes").returncode == 0
+    (tmp_path / "copy").mkdir()
+    first, second = (run_ganzoo("pull", "alice/clothes", "copy") for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "replaced" not in first.stderr
+    assert second.stderr.splitlines()[-1] == f"{tmp_path / 'copy'} was there before, and has been replaced"
 
 
 def test_what_cannot_be_pushed_is_one_line(hub, run_ganzoo, tmp_path):
