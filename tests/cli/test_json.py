@@ -104,7 +104,7 @@ def test_sample_tells_what_it_wrote(run_ganzoo, run_folder, tmp_path):
     found = told(run_ganzoo(*words))
     assert np.load(tmp_path / found["output"])["arr_0"].shape == (6, 28, 28, 1)
     assert (found["model"], found["seeds"], found["count"]) == (str(run_folder), "3,5-9", 6)
-    assert (found["sample_shape"], found["pictures"], found["replaced"]) == ([1, 28, 28], True, False)
+    assert (found["sample_shape"], found["modality"], found["replaced"]) == ([1, 28, 28], "pictures", False)
     assert told(run_ganzoo(*words))["replaced"]
 
 
