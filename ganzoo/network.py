@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from ganzoo.errors import UsageError
 
-SECONDS = 5.0
-"""How long to wait for one who says nothing: TCP knocks at once, and after 1 and 3 seconds. What is refused, or a name that
-nobody knows, takes no time."""
+SECONDS = 2.0
+"""How long to wait for one who says nothing: TCP knocks at once and after 1 second, and whoever waits at a keyboard is told
+then. What is refused, or a name that nobody knows, takes no time."""
 SILENCE = f"no answer within {SECONDS:g} seconds"
 
 PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}

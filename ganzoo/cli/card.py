@@ -38,8 +38,16 @@ def card(folder: Path, name: str | None, license_name: str | None, as_json: bool
     path = found.folder
     if license_name is not None:
         model_folder.set_license(path, license_name)
-    written = str(write_card(path, name or str(folder)))
+    before = _content(path / model_folder.CARD)
+    written = write_card(path, name or str(folder))
+    replaced = before not in (None, _content(written))
+    if replaced:
+        out.replaced(written)
     if as_json:
-        out.json({"card": written, "folder": str(path)})
+        out.json({"card": str(written), "folder": str(path), "replaced": replaced})
     else:
-        out.line(written)
+        out.line(str(written))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

@@ -15,7 +15,7 @@ from ganzoo import __version__
 from ganzoo.cli import plugin_commands
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.plugins import status_of
-from ganzoo.packages import installed, requirements, satisfied
+from ganzoo.packages import install_package, installed, requirements, satisfied
 from ganzoo.plugins import HEAVY_MODULES, load
 from ganzoo.variant import Json
 
@@ -61,7 +61,7 @@ def _versions(problems: list[str]) -> Iterator[tuple[str, Json]]:
         if version is not None:
             yield requirement.name, version
         if not satisfied(requirement):
-            problems.append(f"{requirement.name} is {version or 'not installed'}; try: pip install '{requirement}'")
+            problems.append(f"{requirement.name} is {version or 'not installed'}; try: {install_package(requirement.name)}")
     for module in HEAVY_MODULES:
         # Versions that are fine each by itself may not fit together: torchvision is built for one torch.
         try:

@@ -109,6 +109,7 @@ def evaluate(
     from ganzoo.devices import choose_device
     from ganzoo.evaluation import evaluate as evaluation
 
+    there = neighbours is not None and neighbours.is_file()
     with counting("judging") as progress:
         scores = evaluation.evaluate(
             model,
@@ -138,3 +139,5 @@ def evaluate(
         out.say(note)
     if neighbours:
         out.say(f"samples beside their nearest training samples: {neighbours}")
+        if there:
+            out.replaced(neighbours)

@@ -14,6 +14,7 @@ import math
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -80,6 +81,10 @@ class Output:
         # Nobody is left to be told when stderr itself is closed.
         with contextlib.suppress(OSError):
             click.echo(printable(text), err=True)
+
+    def replaced(self, what: Path | str) -> None:
+        """Say that a file, or a folder, was there before a command wrote it."""
+        self.say(f"{what} was there before, and has been replaced")
 
     def flush(self) -> None:
         """Hand everything written so far to stdout; OSError if it does not take it."""

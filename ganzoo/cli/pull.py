@@ -31,7 +31,10 @@ def pull(repo: str, folder: Path | None, as_json: bool) -> None:
     from ganzoo.hub.push import model_files
     from ganzoo.model_folder import read_config
 
+    held = folder is not None and folder.is_dir() and any(folder.iterdir())
     there = pull_folder(repo, folder)
+    if held:
+        out.replaced(there)
     if not as_json:
         out.line(str(there))
         return

@@ -108,7 +108,7 @@ def sample(
     if names and output.suffix.lower() == ".npz" and not fits_an_array(names):
         out.say(f"the names of the {len(names):,} classes are left out of {output}: together they are too long")
     if there:
-        out.say(f"{output} was there before, and has been replaced")
+        out.replaced(output)
     if not as_json:
         out.line(str(output))
         return

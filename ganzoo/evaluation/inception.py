@@ -17,6 +17,7 @@ from ganzoo.evaluation.measures import fidelity
 from ganzoo.files import sha256
 from ganzoo.modalities.pictures import to_levels
 from ganzoo.network import unreachable
+from ganzoo.packages import install_package
 
 
 class InceptionExtractor(Extractor):
@@ -56,7 +57,7 @@ def _download(url: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"the weights of the extractor inception cannot be downloaded: {error}",
-            hint=f"{SHIPPED_JUDGES}; or with the package {PACKAGE}: --extractor timm:{MODEL}",
+            hint=f"{SHIPPED_JUDGES}; or after {install_package(PACKAGE)}: --extractor timm:{MODEL}",
         ) from error
     if not sha256(path).startswith(begins):
         raise DataError(f"{path} is damaged", hint="remove it; it is then downloaded anew")

@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError, HubError, UsageError, first_line
 from ganzoo.files import sha256
 from ganzoo.model_folder import REPO
 from ganzoo.network import check_client, hub_or_its_cache
+from ganzoo.packages import install_package
 
 HASH = r"[0-9a-f]{64}|[0-9a-f]{40}"
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
@@ -112,7 +113,8 @@ def _explain(error: BaseException, repo: str | None, revision: str | None, why: 
         case AttributeError() | KeyError() | TypeError():
             what = f"{type(error).__name__}: {first_line(error)}"
             return HubError(
-                f"what the Hub has of {repo or 'this'} confuses the client: {what}", hint="pip install -U huggingface_hub"
+                f"what the Hub has of {repo or 'this'} confuses the client: {what}",
+                hint=f"try: {install_package('huggingface-hub', '--upgrade')}",
             )
         case _:
             # The client tells a body that came too short, or a cache that cannot be written, as an OSError.

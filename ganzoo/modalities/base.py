@@ -1,4 +1,4 @@
-"""The contract of a modality. Importing it does not import torch."""
+"""The contract of a modality. Importing it imports neither torch nor numpy, as whoever reads a model's folder imports it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor
 
-Rows: TypeAlias = npt.NDArray[Any]
+Rows: TypeAlias = "npt.NDArray[Any]"
 
 MAX_SIZE = 1 << 24
 
@@ -121,6 +121,8 @@ class Modality(BaseModel, ABC):
 
     def rows(self, samples: Tensor) -> Rows:
         """Samples as the rows of ``arr_0`` in an NPZ file: what :meth:`decode` returns if that is an array, else float32."""
+        import numpy as np
+
         found = self.decode(samples)
         return found if isinstance(found, np.ndarray) else samples.float().cpu().numpy().astype("<f4")
 

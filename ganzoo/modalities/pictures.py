@@ -1,4 +1,7 @@
-"""Pictures, grey or in colour: stored as bytes, seen by networks in [-1, 1], written as PNG, JPEG and WebP."""
+"""Pictures, grey or in colour: stored as bytes, seen by networks in [-1, 1], written as PNG, JPEG and WebP.
+
+Only what touches pixels imports NumPy and Pillow: that a model makes pictures is read of its folder without them.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 from pydantic import AfterValidator
 
 from ganzoo.errors import UsageError
 from ganzoo.modalities.base import Modality, Samples, Shape, Writer
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
     from torch import Tensor
 
 SHEETS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -33,7 +36,7 @@ MAX_PIXELS = {"JPEG": 65_500, "WEBP": 16_383}
 POOLED = 8
 """What a picture is reduced to where pictures are compared: so many pixels across."""
 
-Pixels = npt.NDArray[np.uint8]
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 
 
 def _of_a_picture(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -82,6 +85,8 @@ class Pictures(Modality):
         return {"png": file.getvalue()}
 
     def sheet(self, samples: Tensor) -> Pixels:
+        import numpy as np
+
         pixels = np.asarray(grid(samples))
         return pixels.reshape(*pixels.shape[:2], -1)
 
@@ -133,6 +138,8 @@ def sheet(pictures: Pixels, columns: int | None = None) -> Image.Image:
         pictures: What to show.
         columns: Pictures in a row; by default as many as make the sheet about square.
     """
+    import numpy as np
+
     count, height, width, channels = pictures.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -144,6 +151,8 @@ def sheet(pictures: Pixels, columns: int | None = None) -> Image.Image:
 
 def image(picture: Pixels) -> Image.Image:
     """One picture ``(H, W, C)``."""
+    from PIL import Image
+
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
 
 
@@ -157,6 +166,8 @@ def save_image(path: Path, picture: Image.Image, form: str = "PNG") -> None:
 
 def write_sheet(path: Path, samples: Samples, *, form: str = "PNG") -> None:
     """All on one sheet, which has a row for each class if there are several."""
+    import numpy as np
+
     if samples.count > MAX_GRID:
         raise UsageError(f"{samples.count} pictures do not fit one sheet of {MAX_GRID}", hint="write an array: -o samples.npz")
     columns = samples.count // samples.rows if samples.rows > 1 else None

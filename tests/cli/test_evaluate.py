@@ -17,9 +17,9 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def evaluate(run_ganzoo, run, tmp_path_factory):
+def evaluate(ganzoo_here, run, tmp_path_factory):
     cache = {"GANZOO_CACHE": str(tmp_path_factory.getbasetemp() / "cache")}
-    return lambda *words: run_ganzoo("evaluate", run.folder, *words, env=cache)
+    return lambda *words: ganzoo_here("evaluate", run.folder, *words, env=cache)
 
 
 def test_scores_come_with_their_protocol(evaluate):
@@ -40,9 +40,12 @@ def test_too_few_samples_for_a_distance_are_enough_for_other_measures(evaluate):
 
 
 def test_neighbours_are_drawn(evaluate, tmp_path):
-    result = evaluate("--samples", "300", "--measures", "kid", "--neighbours", "near.png")
+    near = ("--samples", "300", "--measures", "kid", "--neighbours", "near.png")
+    result = evaluate(*near)
     assert "near.png" in result.stderr
+    assert "replaced" not in result.stderr
     assert (tmp_path / "near.png").exists()
+    assert "near.png was there before, and has been replaced" in evaluate(*near).stderr.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -60,14 +63,14 @@ def test_wrong_names_have_a_nearest(evaluate, words, expected):
     assert "Traceback" not in result.stderr
 
 
-def test_a_newcomer_who_trained_on_own_photos_just_gets_scores(run_ganzoo, tmp_path):
+def test_a_newcomer_who_trained_on_own_photos_just_gets_scores(run_ganzoo, ganzoo_here, tmp_path):
     (tmp_path / "photos").mkdir()
     for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (40, 30, 36, 3), np.uint8)):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     env = {**nowhere, "TORCH_HOME": str(tmp_path / "torch"), "GANZOO_CACHE": str(tmp_path / "cache")}
     words = [word for key, value in TINY.items() for word in ("-o", f"{key}={value}")]
-    trained = run_ganzoo(
+    trained = ganzoo_here(
         *("train", "dcgan", "--data", "./photos", "--resolution", "32", "--images", "64", "--device", "cpu"), *words
     )
     assert trained.returncode in (0, 3), trained.stderr
@@ -82,6 +85,6 @@ def test_a_newcomer_who_trained_on_own_photos_just_gets_scores(run_ganzoo, tmp_p
     assert "it was trained on pictures of photos, and a model that copies these would score best" in result.stderr
     assert "nothing says what this model was trained on" not in result.stderr
     (tmp_path / "photos").rename(tmp_path / "moved")
-    gone = run_ganzoo("evaluate", "runs/dcgan-photos", "--samples", "30", env=env)
+    gone = ganzoo_here("evaluate", "runs/dcgan-photos", "--samples", "30", env=env)
     assert gone.returncode == 2
     assert "--data ./photos" in gone.stderr

@@ -47,11 +47,11 @@ def test_train_tells_what_it_made(run_ganzoo, tmp_path):
     assert (again["images"], again["resumed"], again["exit_code"]) == (64, 64, 0)
 
 
-def test_train_tells_its_scores_with_their_protocol(run_ganzoo, tmp_path):
+def test_train_tells_its_scores_with_their_protocol(ganzoo_here, tmp_path):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     np.save(tmp_path / "noise.npy", np.random.default_rng(0).integers(0, 256, (250, 28, 28), np.uint8))
     words = ("--data", "noise.npy", "--images", "64", "--score-every", "32", "--no-mirror")
-    (row,) = told(run_ganzoo(*RUN, *words))["scores"]
+    (row,) = told(ganzoo_here(*RUN, *words))["scores"]
     assert {"fd", "kid"} <= row["scores"].keys() <= {"fd", "kid", "kid_std"}
     assert row["images"] in (32, 64)
     assert row["protocol"]["extractor"] == "fashion-mnist-cnn"
@@ -99,21 +99,21 @@ def test_train_that_is_interrupted_tells_how_far_it_was(tmp_path):
     assert found["images"] == ganzoo.load(tmp_path / found["model"]).config.training["images"]
 
 
-def test_sample_tells_what_it_wrote(run_ganzoo, run_folder, tmp_path):
+def test_sample_tells_what_it_wrote(ganzoo_here, run_folder, tmp_path):
     words = ("sample", run_folder, "--seeds", "3,5-9", "-o", "samples.npz", "--json")
-    found = told(run_ganzoo(*words))
+    found = told(ganzoo_here(*words))
     assert np.load(tmp_path / found["output"])["arr_0"].shape == (6, 28, 28, 1)
     assert (found["model"], found["seeds"], found["count"]) == (str(run_folder), "3,5-9", 6)
-    assert (found["sample_shape"], found["pictures"], found["replaced"]) == ([1, 28, 28], True, False)
-    assert told(run_ganzoo(*words))["replaced"]
+    assert (found["sample_shape"], found["modality"], found["replaced"]) == ([1, 28, 28], "pictures", False)
+    assert told(ganzoo_here(*words))["replaced"]
 
 
-def test_push_and_pull_tell_what_went_where(hub, run_ganzoo, run_folder, tmp_path):
-    plan = told(run_ganzoo("push", run_folder, "alice/clothes", "--dry-run", "--json"))
+def test_push_and_pull_tell_what_went_where(hub, ganzoo_here, run_folder, tmp_path):
+    plan = told(ganzoo_here("push", run_folder, "alice/clothes", "--dry-run", "--json"))
     assert (plan["repo"], plan["url"]) == ("alice/clothes", None)
     assert not hub.repos
     shutil.copy(run_folder / "config.json", run_folder / "model" / "notes.txt")
-    pushed = told(run_ganzoo("push", run_folder, "alice/clothes", "--license", "mit", "--json"))
+    pushed = told(ganzoo_here("push", run_folder, "alice/clothes", "--license", "mit", "--json"))
     assert pushed["url"] == f"{hub.endpoint}/alice/clothes/commit/{hub.repos['alice/clothes'].branches['main']}"
     assert (pushed["removed"], pushed["kept_here"]) == ([], ["notes.txt"])
     names = [file["name"] for file in pushed["files"]]
@@ -121,7 +121,7 @@ def test_push_and_pull_tell_what_went_where(hub, run_ganzoo, run_folder, tmp_pat
     assert [file["name"] for file in plan["files"]] == names
     sizes = {name: (run_folder / "model" / name).stat().st_size for name in names}
     assert {file["name"]: file["bytes"] for file in pushed["files"]} == sizes
-    pulled = told(run_ganzoo("pull", "alice/clothes@main", "copy", "--json"))
+    pulled = told(ganzoo_here("pull", "alice/clothes@main", "copy", "--json"))
     assert (pulled["repo"], pulled["revision"], pulled["variant"]) == ("alice/clothes", "main", "mlp")
     assert (pulled["folder"], pulled["license"]) == (str(tmp_path / "copy"), "mit")
     assert {file["name"]: file["bytes"] for file in pulled["files"]} == sizes
@@ -137,8 +137,8 @@ def test_push_and_pull_tell_what_went_where(hub, run_ganzoo, run_folder, tmp_pat
         (("pull", "nothing"), 2),
     ],
 )
-def test_what_fails_is_a_line_on_stderr_and_an_exit_code(run_ganzoo, words, code):
-    result = run_ganzoo(*words, "--json")
+def test_what_fails_is_a_line_on_stderr_and_an_exit_code(ganzoo_here, words, code):
+    result = ganzoo_here(*words, "--json")
     assert (result.returncode, result.stdout) == (code, "")
     (line,) = result.stderr.splitlines()
     assert line.startswith("ganzoo: ")

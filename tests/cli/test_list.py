@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -111,6 +112,20 @@ def test_a_terminal_gets_a_header_and_wrapped_columns():
     assert "SUMMARY" in drawn
     assert all(len(line) <= 60 for line in drawn.splitlines()[1:])
     assert "\x1b[1m" in drawn
+
+
+def test_a_terminal_is_told_what_the_numbers_of_models_are():
+    head, *lines = on_terminal("list", "--kind", "models", NO_COLOR="1", COLUMNS="120").splitlines()
+    words = re.sub(r"\x1b\[[0-9;]*m", "", head).split()
+    assert words[:4] == ["NAME", "VARIANT", "SHAPE", "FD"]
+    assert {len(line.split()) for line in lines} == {len(words)}
+
+
+def test_what_is_piped_on_says_in_its_first_line_what_the_numbers_of_models_are(run_ganzoo):
+    head, *lines = [line.split("\t") for line in run_ganzoo("list", "--kind", "models").stdout.splitlines()]
+    assert head[:4] == ["NAME", "VARIANT", "SHAPE", "FD"]
+    assert lines
+    assert {len(line) for line in lines} == {len(head)}
 
 
 def test_no_color_and_dumb_terminals_are_respected():

@@ -37,8 +37,8 @@ def test_a_sheet_a_folder_and_an_array(run_ganzoo, tmp_path, run):
         (["RUN", "-o", "/proc/x.png"], 1, "/proc"),
     ],
 )
-def test_bad_input_is_one_clear_line(run_ganzoo, tmp_path, run, words, code, says):
-    result = run_ganzoo("sample", *[str(run) if w == "RUN" else w for w in words])
+def test_bad_input_is_one_clear_line(ganzoo_here, tmp_path, run, words, code, says):
+    result = ganzoo_here("sample", *[str(run) if w == "RUN" else w for w in words])
     assert result.returncode == code, result.stderr
     assert says in result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -53,14 +53,14 @@ def test_seeds_as_typed():
         parse_seeds("-1")
 
 
-def test_a_file_that_is_overwritten_is_mentioned(run_ganzoo, tmp_path, run):
-    first, second = (run_ganzoo("sample", run, "--seeds", "0-3", "-o", "grid.jpg") for _ in range(2))
+def test_a_file_that_is_overwritten_is_mentioned(ganzoo_here, tmp_path, run):
+    first, second = (ganzoo_here("sample", run, "--seeds", "0-3", "-o", "grid.jpg") for _ in range(2))
     assert first.stderr == ""
     assert second.stderr == "grid.jpg was there before, and has been replaced\n"
     assert second.returncode == 0
 
 
-def test_a_home_folder_is_one_in_paths_that_are_written_and_read(run_ganzoo, tmp_path):
+def test_a_home_folder_is_one_in_paths_that_are_written_and_read(ganzoo_here, tmp_path):
     home = {"HOME": str(tmp_path / "home")}
     (tmp_path / "home").mkdir()
     words = ("mlp", "--images", "16", "-o", "batch_size=8", "-o", "generator.hidden=8", "-o", "discriminator.hidden=8")
@@ -69,7 +69,7 @@ def test_a_home_folder_is_one_in_paths_that_are_written_and_read(run_ganzoo, tmp
         ("sample", "~/run", "--seeds", "0-3", "--output=~/grid.png"),
         ("card", "~/run"),
     ):
-        result = run_ganzoo(*command, env=home)
+        result = ganzoo_here(*command, env=home)
         assert result.returncode == 0, result.stderr
     assert {path.name for path in (tmp_path / "home").iterdir() if path.name[0] != "."} == {"run", "grid.png"}
     assert not (tmp_path / "~").exists()

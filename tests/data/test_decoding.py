@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from ganzoo.data.decoding import open_picture, square
 from ganzoo.data.pictures import open_folder
 from ganzoo.errors import UsageError
 
@@ -142,6 +143,21 @@ def test_a_large_jpeg_is_antialiased(tmp_path):
         Image.fromarray(stripes).save(tmp_path / name, quality=95)
     picture = open_folder(tmp_path, resolution=32).samples[0].float()
     assert (picture - 127.5).abs().max() < 6
+
+
+def test_of_a_large_jpeg_no_more_is_decoded_than_its_square_needs(tmp_path):
+    for mode, channels in (("L", 1), ("RGB", 3)):
+        Image.new(mode, (4096, 2048), 60 if mode == "L" else (60, 60, 60)).save(tmp_path / "large.jpg")
+        with (tmp_path / "large.jpg").open("rb") as stream, open_picture(stream) as image:
+            found = square(image, 64, channels)
+            assert image.size == (512, 256), "an eighth, which a decoder makes several times faster than the whole"
+        assert found.shape == (channels, 64, 64)
+        assert np.abs(found.astype(int) - 60).max() <= 1
+    # Never so little that pixels have to be made up.
+    Image.new("L", (200, 200)).save(tmp_path / "small.jpg")
+    with (tmp_path / "small.jpg").open("rb") as stream, open_picture(stream) as image:
+        square(image, 64, 1)
+        assert image.size == (200, 200)
 
 
 def test_the_middle_is_kept(tmp_path):

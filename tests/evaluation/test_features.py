@@ -8,7 +8,8 @@ import torch
 from safetensors import safe_open
 
 from ganzoo.data.store import Store
-from ganzoo.evaluation.features import computed_by, features_of, features_of_real
+from ganzoo.evaluation.features import TRIAL, computed_by, features_of, features_of_real
+from ganzoo.threads import on_threads
 
 CODE = """
 import torch
@@ -108,3 +109,25 @@ def test_what_computed_them_is_written_beside_them(written, store, tmp_path):
     (file,) = (tmp_path / "cache" / "features").iterdir()
     with safe_open(file, "pt") as kept:
         assert '"device": "cpu"' in kept.metadata()["computed_by"]
+
+
+BESIDE_OTHER_WORK = CODE.replace(
+    "        self.asked += 1\n",
+    """        self.asked += 1
+        threads = torch.get_num_threads()
+        self.seen = [*getattr(self, "seen", []), (len(pictures), threads)]
+        __import__("time").sleep(0.001 if threads == 1 else 0.1)
+""",
+)
+
+
+@pytest.mark.parametrize(("count", "used"), [(300, 1), (200, 2)])
+def test_many_pictures_are_looked_at_on_as_many_threads_as_are_fastest(written, count, used):
+    extractor = written(BESIDE_OTHER_WORK)
+    pictures = torch.zeros(count, 3, 16, 16)
+    with on_threads(2):
+        features = features_of(extractor, lambda start, stop: pictures[start:stop], count)
+        assert torch.get_num_threads() == 2
+    looked = [seen for seen in extractor.seen if seen[0] > TRIAL]
+    assert sum(pictures for pictures, _ in looked) == len(features) == count
+    assert {threads for _, threads in looked} == {used}

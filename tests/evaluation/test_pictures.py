@@ -1,5 +1,6 @@
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -67,6 +68,34 @@ def test_a_colour_array_meets_grey_data(clothes, tmp_path):
     scores = evaluate(tmp_path / "colour.npz", data=str(tmp_path / "grey.npz"), extractor="cifar10-cnn", measures="fd")
     assert scores.values["fd"] == pytest.approx(0, abs=1e-3)
     assert scores.protocol.pictures == "28x28, samples in colour, data in grey, both seen in colour"
+
+
+def test_a_grey_array_meets_data_in_colour(clothes, tmp_path):
+    np.savez(tmp_path / "colour.npz", arr_0=clothes[..., None].repeat(3, 3))
+    np.savez(tmp_path / "grey.npz", arr_0=clothes)
+    arguments = {"extractor": "cifar10-cnn", "measures": "fd"}
+    scores = evaluate(tmp_path / "grey.npz", data=str(tmp_path / "colour.npz"), **arguments)
+    assert scores.values["fd"] == pytest.approx(0, abs=1e-3)
+    assert scores.protocol.pictures == "28x28, samples in grey, data in colour, both seen in colour"
+    np.savez(tmp_path / "red.npz", arr_0=clothes[..., None] * np.array([1, 0, 0], np.uint8))
+    red = evaluate(tmp_path / "grey.npz", data=str(tmp_path / "red.npz"), **arguments)
+    assert red.values["fd"] > 100 * max(scores.values["fd"], 1e-3), "what is no grey is not taken for it"
+
+
+@pytest.mark.parametrize("form", ["samples.zip", "samples.npy", "samples.npz?images=mine&labels=none"])
+def test_samples_are_scored_alike_in_whatever_form_they_are(clothes, tmp_path, form):
+    np.savez(tmp_path / "plain.npz", arr_0=clothes)
+    np.savez(tmp_path / "samples.npz", mine=clothes, other=clothes[:, :2], labels=np.arange(len(clothes)) % 7)
+    np.save(tmp_path / "samples.npy", clothes)
+    with zipfile.ZipFile(tmp_path / "samples.zip", "w") as archive:
+        for number, picture in enumerate(clothes):
+            with archive.open(f"{number:03}.png", "w") as file:
+                Image.fromarray(picture).save(file, format="PNG")
+    arguments = {"data": "fashion-mnist-10k", "measures": ("kid", "coverage"), "samples": 300}
+    expected = evaluate(tmp_path / "plain.npz", **arguments)
+    found = evaluate(f"{tmp_path}/{form}", **arguments)
+    assert found.values == expected.values
+    require_same(found.protocol.to_json(), expected.protocol.to_json())
 
 
 def test_a_folder_that_sample_wrote_is_scored_like_the_model(run, tmp_path):

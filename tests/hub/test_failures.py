@@ -10,6 +10,7 @@ import torch
 
 import ganzoo
 from ganzoo.errors import HubError, ModelError, UsageError
+from ganzoo.hub.client import talking
 from ganzoo.hub.pull import pull
 from ganzoo.hub.push import push
 from ganzoo.hub.search import search
@@ -255,6 +256,15 @@ def test_a_repository_that_holds_no_model(hub, model):
         load()
 
 
+def test_an_answer_that_the_client_cannot_read_says_which_client_can(pushed):
+    with (
+        pytest.raises(HubError, match="what the Hub has of alice/clothes confuses the client: KeyError") as found,
+        talking("alice/clothes"),
+    ):
+        raise KeyError("siblings")
+    assert found.value.hint == "try: pip install --upgrade 'huggingface-hub>=1.0'"
+
+
 def test_a_plugin_that_is_not_there_is_named_and_not_installed(hub, model):
     config = json.loads((model / "config.json").read_text())
     config["plugin"] = config["networks"]["generator"]["plugin"] = {"distribution": "fancy-gans", "version": "2.0"}
@@ -271,10 +281,10 @@ def test_a_plugin_that_is_not_there_is_named_and_not_installed(hub, model):
 
 
 def test_a_name_that_is_both_a_folder_and_a_shipped_model(model, tmp_path, monkeypatch):
-    from ganzoo.hub import find
+    from ganzoo.hub import locate
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(find, "shipped_models", lambda: {"model": model})
+    monkeypatch.setattr(locate, "shipped_models", lambda: {"model": model})
     with pytest.raises(UsageError, match=r"say \./model or shipped:model"):
         ganzoo.load("model")
     assert torch.equal(ganzoo.load("./model").sample(seeds=[1]), ganzoo.load("shipped:model").sample(seeds=[1]))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ganzoo
+from ganzoo import network
 from ganzoo.hub.push import push
 
 GANZOO = """
@@ -102,6 +103,14 @@ def test_a_hub_that_cannot_be_reached_is_tried_once(hub, run, closed, words):
     assert "ganzoo list --kind models" in done.said
     assert done.tried == [["127.0.0.1", closed]]
     assert done.waited == []
+
+
+def test_a_network_that_drops_everything_is_knocked_at_once_and_not_waited_for(hub, run, silent):
+    done = run("search", HF_ENDPOINT=f"http://127.0.0.1:{silent}")
+    assert (done.code, done.told) == (1, "")
+    assert f"the Hub cannot be reached at http://127.0.0.1:{silent}: no answer within {network.SECONDS:g} seconds" in done.said
+    assert len(done.said.splitlines()) == 1, done.said
+    assert (done.tried, done.waited) == ([["127.0.0.1", silent]], [])
 
 
 def test_a_proxy_that_cannot_be_reached_is_tried_once(hub, run, closed):

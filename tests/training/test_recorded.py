@@ -32,22 +32,22 @@ def earlier(tmp_path):
     return folder
 
 
-def test_a_run_of_an_earlier_preset_goes_on_with_the_command_that_info_has(earlier, run_ganzoo):
-    told = json.loads(run_ganzoo("info", str(earlier), "--json").stdout)
+def test_a_run_of_an_earlier_preset_goes_on_with_the_command_that_info_has(earlier, ganzoo_here):
+    told = json.loads(ganzoo_here("info", str(earlier), "--json").stdout)
     words = shlex.split(told["next"]["resume"])
     assert words[-2:] == ["--out", str(earlier)], words
-    gone_on = run_ganzoo(*words[1:])
+    gone_on = ganzoo_here(*words[1:])
     assert gone_on.returncode in (0, 3), gone_on.stderr
     assert read_progress(earlier)[0] == 16
 
 
-def test_whoever_types_the_command_of_before_is_told_the_one_that_goes_on(earlier, run_ganzoo):
+def test_whoever_types_the_command_of_before_is_told_the_one_that_goes_on(earlier, ganzoo_here):
     before = json.loads((earlier / CONFIG).read_text())["command"]
-    refused = run_ganzoo(*shlex.split(before)[1:], "--out", str(earlier))
+    refused = ganzoo_here(*shlex.split(before)[1:], "--out", str(earlier))
     assert refused.returncode == 2
     assert "holds a run that differs in" in refused.stderr
     told = refused.stderr.partition("go on with that run: ")[2].partition("; or name another folder")[0]
-    assert run_ganzoo(*shlex.split(told)[1:]).returncode in (0, 3)
+    assert ganzoo_here(*shlex.split(told)[1:]).returncode in (0, 3)
 
 
 def test_parts_that_no_plugin_offers_are_not_imported(earlier):

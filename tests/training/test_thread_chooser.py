@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import ganzoo
 from ganzoo.errors import UsageError
+from ganzoo.losses import NonSaturating
 from ganzoo.threads import on_threads
 from ganzoo.training.trainer import AlternatingTrainer
 from ganzoo.training.watcher import Watcher
@@ -37,6 +39,15 @@ class Told(Watcher):
         self.said.append(text)
 
 
+class Counting(NonSaturating):
+    """A loss whose value is another on every number of threads, as that of a large network is in its last digits."""
+
+    threads = 2
+
+    def discriminator(self, real, fake):
+        return super().discriminator(real, fake) * (1 + self.threads / 1024)
+
+
 @pytest.fixture
 def machine(monkeypatch):
     """A machine on which a step takes a moment on ``quick(step)`` threads, and a quarter of a second on any other number."""
@@ -49,7 +60,7 @@ def machine(monkeypatch):
     original = AlternatingTrainer.step
 
     def step(trainer, reals, labels, context):
-        count = torch.get_num_threads()
+        count = Counting.threads = torch.get_num_threads()
         if type(context).__name__ == "Step":
             Machine.counts[context.step] = count
         time.sleep(0.002 if count == Machine.quick(max(Machine.counts, default=0)) else 0.25)
@@ -84,11 +95,17 @@ def test_a_budget_of_time_is_spent_on_as_many_threads_as_are_fastest(tmp_path, m
     assert torch.get_num_threads() == 2
 
 
-def test_a_run_that_goes_on_changes_its_threads_at_the_same_steps(tmp_path, machine):
+def weights(folder):
+    newest = max((folder / "checkpoints").iterdir())
+    return {(path.name, name): tensor for path in newest.glob("*.safetensors") for name, tensor in load_file(path).items()}
+
+
+def test_a_run_that_goes_on_changes_its_threads_at_the_same_steps_and_ends_with_the_same_bits(tmp_path, machine):
     options = OPTIONS | {"checkpoint_seconds": 0.1, "checkpoints": 100}
+    arguments = {"budget_seconds": 600, "images": 1920, "options": options, "loss": f"{__name__}:Counting"}
     machine.quick = lambda step: 1 if 20 <= step < 60 else 2
     told = Told()
-    train(tmp_path / "whole", told, budget_seconds=600, images=1920, options=options)
+    train(tmp_path / "whole", told, **arguments)
     whole = dict(machine.counts)
     assert began_on(tmp_path / "whole") == 2
     changes = [row for row in decided(tmp_path / "whole") if "threads" in row]
@@ -103,12 +120,17 @@ def test_a_run_that_goes_on_changes_its_threads_at_the_same_steps(tmp_path, mach
         shutil.rmtree(path)
     machine.quick = lambda step: 2
     machine.counts.clear()
-    train(tmp_path / "cut", budget_seconds=600, images=1920, options=options)
+    run = train(tmp_path / "cut", **arguments)
+    assert run.resumed == int(kept[0].name)
     rows = decided(tmp_path / "whole")
     again = {step: count for step, count in machine.counts.items() if step <= rows[-1]["step"]}
     assert again
     assert again == {step: whole[step] for step in again}
     assert decided(tmp_path / "cut")[: len(rows)] == rows
+    assert {1, 2} == set(again.values())
+    expected, found = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert len(expected) > 20
+    assert [key for key in expected if not torch.equal(expected[key], found[key])] == []
 
 
 def test_a_run_of_so_many_images_stays_on_its_threads_and_says_what_would_be_faster(tmp_path, machine):
