@@ -13,10 +13,11 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
+from ganzoo.evaluation.by_features import measure_features
+from ganzoo.evaluation.distances import copying
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import features_of, features_of_real
-from ganzoo.evaluation.find import find_extractor
-from ganzoo.evaluation.measures import copying, measure
+from ganzoo.evaluation.named_extractors import find_extractor
 from ganzoo.interfaces import Generator
 from ganzoo.modalities.pictures import to_levels, to_unit
 
@@ -79,7 +80,7 @@ def open_set(folder: Path, name: str) -> PictureSet:
 def rehearse(pictures: PictureSet) -> None:
     """See to it that everything can be measured, before hours are spent."""
     for judge in find_judges(pictures):
-        measure(*[judge.features(pictures.train.batch(torch.arange(8))[0])] * 2, MEASURES)
+        measure_features(*[judge.features(pictures.train.batch(torch.arange(8))[0])] * 2, MEASURES)
 
 
 def find_judges(pictures: PictureSet) -> Iterator[Extractor]:
@@ -97,7 +98,7 @@ def score(generator: Generator, pictures: PictureSet) -> dict[str, float]:
         count = COUNTS[judge.name]
         fake = features_of(judge, lambda start, stop: to_unit(samples[start:stop]), min(count, len(samples)))
         rows = Order(len(real), 0).indices(0, min(count, len(real)))
-        values = measure(fake, features_of_real(judge, real, rows), MEASURES)
+        values = measure_features(fake, features_of_real(judge, real, rows), MEASURES)
         found |= {f"{judge.name} {name}": value for name, value in values.items()}
         if judge.name == COLOUR:
             held_out, train = (

@@ -17,6 +17,7 @@ from ganzoo.data.given import Data, given
 from ganzoo.devices import choose_device
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
+from ganzoo.measure_table import find_measure
 from ganzoo.parsing import parse_augmentation, parse_count, parse_duration, parse_penalty
 from ganzoo.pinned import pinned
 from ganzoo.training.config import resolve
@@ -115,7 +116,7 @@ def train(
         score_every: Score the run each time so many images were shown (``100_000``, ``"100k"``), and keep the best checkpoint
             as the model; or ``"never"``. None: every 500,000 in runs of 15 minutes or 5 million images and more, on 500
             pictures and more, if torch-fidelity is installed; else never.
-        until: Stop when ``fd`` or ``kid`` is as low as this: ``"kid=0.02"``.
+        until: Stop when a score is as good as this: ``"kid=0.02"``, ``"coverage=0.9"``.
         start: Start from the weights of another run, of which the networks have to be the same: its folder, or one of its
             checkpoints. It is a new run all the same, whose images are counted from 0.
         log: Where metrics and samples go besides the run's folder: ``tensorboard``, ``trackio``, ``wandb``.
@@ -304,7 +305,10 @@ def choose_scoring(every: int | str | None, until: str | None) -> Scoring | None
     images = _count("score_every", every) if every is not None else SCORE_IMAGES if limit is None else UNTIL_IMAGES
     if limit is None:
         return Scoring(Judge(), images)
-    return Scoring(Judge(names=("kid",)) if by == "kid" else Judge(), images, by, limit)
+    find_measure(plugins.load().registry, by)
+    usual = Judge()
+    # A Fréchet distance takes many samples: where another score is asked for, it is not in the way.
+    return Scoring(usual if by == usual.names[0] else Judge(names=(by,)), images, by, limit)
 
 
 def is_long(budget: Budget) -> bool:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError
+from ganzoo.evaluation.distances import fidelity
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE
 from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest
-from ganzoo.evaluation.measures import fidelity
 from ganzoo.files import sha256
 from ganzoo.modalities.pictures import to_levels
 from ganzoo.network import unreachable
