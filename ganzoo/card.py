@@ -231,18 +231,24 @@ def _table(row: Mapping[str, Any], config: ModelConfig) -> str:
     ]
     seed = f", seeds from {_count(protocol.get('seed'))}"
     versions = protocol.get("versions")
-    resize = protocol.get("resize")
-    resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
-    pictures = f"{_cell(protocol['pictures'])}, " if protocol.get("pictures") else ""
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
     published = "fd" not in scores or protocol.get("extractor") == "inception"
+    seen = f"{_as_seen(protocol)}, " if "extractor" in protocol else ""
     fid = "" if published else "A Fréchet distance by these features is no FID. "
     return (
         "\n".join(["| score | | |", "|---|---|---|", *lines])
-        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {pictures}{resized}; extractor's SHA-256 "
-        f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
+        + f"\n\nProtocol: {_protocol(protocol)}{seed}; {seen}data's {'' if seen else 'SHA-256 '}"
+        f"`{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
         f"{_seen(row, config)}{_extractor(protocol)}{fid}Scores of another protocol cannot be compared with these."
     )
+
+
+def _as_seen(protocol: Mapping[str, Json]) -> str:
+    """As what an extractor saw pictures, and by which hash it is known."""
+    resize = protocol.get("resize")
+    resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
+    pictures = f"{_cell(protocol['pictures'])}, " if protocol.get("pictures") else ""
+    return f"pictures {pictures}{resized}; extractor's SHA-256 `{_cell(protocol.get('extractor_sha256'))[:16]}`"
 
 
 def _extractor(protocol: Mapping[str, Json]) -> str:
@@ -261,9 +267,9 @@ def _seen(row: Mapping[str, Any], config: ModelConfig) -> str:
 
 def _protocol(protocol: Mapping[str, Json]) -> str:
     n_fake, n_real = _count(protocol.get("n_fake")), _count(protocol.get("n_real"))
-    return (
-        f"{n_fake} samples against {n_real} of {_cell(protocol.get('data'))}, features of {_cell(protocol.get('extractor'))}"
-    )
+    method = protocol.get("method")
+    by = f"by the protocol {_cell(method)}" if method else f"features of {_cell(protocol.get('extractor'))}"
+    return f"{n_fake} samples against {n_real} of {_cell(protocol.get('data'))}, {by}"
 
 
 def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:

@@ -210,7 +210,9 @@ def _protocol(row: Mapping[str, Any], trained_on: Json) -> str:
         held_out = False
     words = f"{_count(protocol.get('n_fake'))} samples against {_count(protocol.get('n_real'))} of {protocol.get('data')}"
     seen = {"True": ", none of which it was trained on", "False": ", which it was trained on"}
-    return f"{words}{seen.get(str(held_out), '')}, by features of {protocol.get('extractor')}"
+    method = protocol.get("method")
+    by = f"by the protocol {method}" if method else f"by features of {protocol.get('extractor')}"
+    return f"{words}{seen.get(str(held_out), '')}, {by}"
 
 
 def _count(value: Json) -> str:

@@ -125,7 +125,7 @@ def open_case(registry: Registry, source: str | Path | Generator, asked: Asked) 
     if asked.neighbours and (folder := unwritable(asked.neighbours)):
         raise UsageError(f"cannot write to {str(folder)!r}", hint="name another file: --neighbours nearest.png")
     subject = find_subject(source, registry, samples=asked.samples, seed=asked.seed, device=asked.device)
-    kind = protocol_of(registry, subject.modality, source if isinstance(source, str) else type(source).__name__)
+    kind = protocol_of(registry, subject.modality, type(source).__name__ if isinstance(source, Generator) else str(source))
     protocol = kind(registry, subject.modality, extractor=asked.extractor, device=asked.device)
     if asked.neighbours and not isinstance(subject.modality, Pictures):
         raise UsageError(f"neighbours are drawn of pictures, and these are {subject.modality.noun}", hint="leave them out")

@@ -12,4 +12,4 @@ from ganzoo.measure_table import find_measure
 )
 def test_the_best_score_comes_first(score, from_best_to_worst):
     goal = find_measure(plugins.load().registry, score).goal
-    assert tuple(sorted(from_best_to_worst[::-1], key=goal.distance)) == from_best_to_worst
+    assert tuple(sorted(from_best_to_worst, key=goal.distance)) == from_best_to_worst
