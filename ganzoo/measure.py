@@ -143,7 +143,7 @@ class Measure:
     A plugin registers one as ``registry.add("measure", "brightness", "my_gan.measures:BRIGHTNESS")``.
 
     Attributes:
-        name: As users type it, and as scores are called in files.
+        name: As users type it, and as scores are called in files; after ``distribution:`` where another plugin has the name.
         title: As a card calls it.
         meaning: What its score says, and of which one is good, in a few words.
         compute: A function that is given :class:`Evidence` and returns the score; or that, and a mapping of further values by
@@ -172,7 +172,7 @@ class Measure:
     prominence: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name.rpartition(":")[2]):
             raise ValueError(f"measure name {self.name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
         if not self.title or not self.meaning:
             raise ValueError(f"measure {self.name!r} has a title and a meaning")

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganzoo.errors import DataError
 from ganzoo.evaluation.distances import fidelity
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE
-from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest
+from ganzoo.evaluation.extractors import WITHOUT_NETWORK, Extractor, digest
 from ganzoo.files import sha256
 from ganzoo.modalities.pictures import to_levels
 from ganzoo.network import unreachable
@@ -56,7 +56,7 @@ def _download(url: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"the weights of the extractor inception cannot be downloaded: {error}",
-            hint=f"{SHIPPED_JUDGES}; or with the package {PACKAGE}: --extractor timm:{MODEL}",
+            hint=f"{WITHOUT_NETWORK}; or with the package {PACKAGE}: --extractor timm:{MODEL}",
         ) from error
     if not sha256(path).startswith(begins):
         raise DataError(f"{path} is damaged", hint="remove it; it is then downloaded anew")

@@ -63,7 +63,7 @@ class Scoring:
     def goal(self) -> Goal:
         """Where the score that says what is best should go."""
         measure = measures(plugins.load().registry).get(self.by)
-        return Goal(self.better) if self.better or measure is None else measure.goal
+        return Goal(self.better or "lower") if self.better or measure is None else measure.goal
 
     def prepare(self, data: Dataset) -> None:
         """See to it that this data can be scored so. Raises UsageError."""
