@@ -89,7 +89,7 @@ def find_extractors(pictures: PictureSet) -> Iterator[Extractor]:
 
 
 def score(generator: Generator, pictures: PictureSet) -> dict[str, float]:
-    """The scores of samples of seeds from 0 on: ``spread``, ``copying``, and ``EXTRACTOR kid`` and so on for every extractor."""
+    """The scores of samples of seeds from 0 on: ``spread``, ``copying``, and ``EXTRACTOR kid`` and so on for each."""
     real = pictures.real
     most = max(COUNTS[name] for name in pictures.extractors)
     samples = torch.cat([to_levels(generator.sample(range(i, min(i + 250, most)))) for i in range(0, most, 250)])

@@ -1,7 +1,7 @@
 """The extractor for colour pictures that needs no download: a small residual classifier of CIFAR-10, trained once and frozen.
 
-``benchmarks/extractor.py`` trained it, on the 50,000 training pictures alone; of these none is here, as no licence of theirs is
-stated.
+``benchmarks/extractor.py`` trained it, on the 50,000 training pictures alone; of these none is here, as no licence of theirs
+is stated.
 """
 
 from __future__ import annotations

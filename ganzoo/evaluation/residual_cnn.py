@@ -54,7 +54,7 @@ class ResidualCNN(nn.Module):
 
 
 class ShippedExtractor(Extractor):
-    """An extractor that ships with ganzoo; a subclass says its ``name``, which is also its file's, its ``channels``, and more."""
+    """An extractor that ships; a subclass has its ``name``, which is also its file's, its ``channels``, and more."""
 
     channels: int
 
