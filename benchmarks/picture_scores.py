@@ -13,22 +13,23 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.data.order import Order
 from ganzoo.data.store import Store
+from ganzoo.evaluation.by_features import measure_features
+from ganzoo.evaluation.distances import copying
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.features import features_of, features_of_real
-from ganzoo.evaluation.find import find_extractor
-from ganzoo.evaluation.measures import copying, measure
+from ganzoo.evaluation.named_extractors import find_extractor
 from ganzoo.interfaces import Generator
 from ganzoo.modalities.pictures import to_levels, to_unit
 
 COLOUR = "cifar10-cnn"
-"""The judge of all sets; it is quick, so that copying is told by its features too."""
+"""The extractor for all sets; it is quick, so that copying is told by its features too."""
 IMAGENET = "timm:tf_efficientnet_lite0"
 """A second opinion on pictures of 64 pixels and more, which COLOUR sees at 32."""
 COUNTS = {COLOUR: 5000, "fashion-mnist-cnn": 5000, IMAGENET: 2000}
 """How many samples and real pictures each is shown at the most; IMAGENET takes long on one thread, and KID needs no more."""
 MEASURES = ("kid", "recall", "coverage")
 ENOUGH = 1000
-"""Fewer pictures than these are no judge: then samples are compared with those that were trained on."""
+"""Fewer pictures than these say too little: then samples are compared with those that were trained on."""
 SPREAD = 500
 
 
@@ -53,7 +54,7 @@ class PictureSet:
         return self.held_out if len(self.held_out) >= ENOUGH else self.train
 
     @property
-    def judges(self) -> tuple[str, ...]:
+    def extractors(self) -> tuple[str, ...]:
         """The names of the extractors for it."""
         if self.name == "fashion-mnist":
             return COLOUR, "fashion-mnist-cnn"
@@ -78,30 +79,30 @@ def open_set(folder: Path, name: str) -> PictureSet:
 
 def rehearse(pictures: PictureSet) -> None:
     """See to it that everything can be measured, before hours are spent."""
-    for judge in find_judges(pictures):
-        measure(*[judge.features(pictures.train.batch(torch.arange(8))[0])] * 2, MEASURES)
+    for extractor in find_extractors(pictures):
+        measure_features(*[extractor.features(pictures.train.batch(torch.arange(8))[0])] * 2, MEASURES)
 
 
-def find_judges(pictures: PictureSet) -> Iterator[Extractor]:
+def find_extractors(pictures: PictureSet) -> Iterator[Extractor]:
     registry = plugins.load().registry
-    return (find_extractor(registry, name) for name in pictures.judges)
+    return (find_extractor(registry, name) for name in pictures.extractors)
 
 
 def score(generator: Generator, pictures: PictureSet) -> dict[str, float]:
-    """The scores of samples of seeds from 0 on: ``spread``, ``copying``, and ``JUDGE kid`` and so on for every judge."""
+    """The scores of samples of seeds from 0 on: ``spread``, ``copying``, and ``EXTRACTOR kid`` and so on for each."""
     real = pictures.real
-    most = max(COUNTS[name] for name in pictures.judges)
+    most = max(COUNTS[name] for name in pictures.extractors)
     samples = torch.cat([to_levels(generator.sample(range(i, min(i + 250, most)))) for i in range(0, most, 250)])
     found = {"spread": spread(to_unit(samples[:SPREAD])) / spread(_some(real, SPREAD))}
-    for judge in find_judges(pictures):
-        count = COUNTS[judge.name]
-        fake = features_of(judge, lambda start, stop: to_unit(samples[start:stop]), min(count, len(samples)))
+    for extractor in find_extractors(pictures):
+        count = COUNTS[extractor.name]
+        fake = features_of(extractor, lambda start, stop: to_unit(samples[start:stop]), min(count, len(samples)))
         rows = Order(len(real), 0).indices(0, min(count, len(real)))
-        values = measure(fake, features_of_real(judge, real, rows), MEASURES)
-        found |= {f"{judge.name} {name}": value for name, value in values.items()}
-        if judge.name == COLOUR:
+        values = measure_features(fake, features_of_real(extractor, real, rows), MEASURES)
+        found |= {f"{extractor.name} {name}": value for name, value in values.items()}
+        if extractor.name == COLOUR:
             held_out, train = (
-                features_of_real(judge, part, torch.arange(len(part))) for part in (pictures.held_out, pictures.train)
+                features_of_real(extractor, part, torch.arange(len(part))) for part in (pictures.held_out, pictures.train)
             )
             found["copying"] = copying(fake, held_out, train)
     return found

@@ -10,8 +10,11 @@ from typing import Any
 from picture_scores import COLOUR, MEASURES
 from PIL import Image
 
+from ganzoo import plugins
 from ganzoo.comparison import interval
+from ganzoo.measure_table import measures
 
+TITLES = tuple(measures(plugins.load().registry)[name].title for name in MEASURES)
 GAP = 8
 TALLEST = 512
 """Pixels of a sheet, which is halved if it has more."""
@@ -30,8 +33,8 @@ class Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Two tables in Markdown: what COLOUR and the pixels say of all sets, and what the other judges say of some."""
-    head = ("data", "variant", "seeds", "pictures shown", "seconds", "spread", "KID", "recall", "coverage", "copying")
+    """Two tables in Markdown: what COLOUR and the pixels say of all sets, and what the other extractors say of some."""
+    head = ("data", "variant", "seeds", "pictures shown", "seconds", "spread", *TITLES, "copying")
     shown = ("spread", *(f"{COLOUR} {name}" for name in MEASURES), "copying")
     lines = []
     others = []
@@ -39,14 +42,14 @@ def table(rows: Sequence[Row]) -> str:
         start = (name, f"`{contender}`", str(len(found)))
         images, seconds = (sum(values) / len(found) for values in zip(*((r.images, r.seconds) for r in found), strict=True))
         lines.append((*start, f"{images:,.0f}", f"{seconds:,.0f}", *(_mean(found, score) for score in shown)))
-        judges = dict.fromkeys(score.split()[0] for score in found[0].scores if " " in score)
+        extractors = dict.fromkeys(score.split()[0] for score in found[0].scores if " " in score)
         others += [
-            (*start, f"`{judge}`", *(_mean(found, f"{judge} {name}") for name in MEASURES))
-            for judge in judges
-            if judge != COLOUR
+            (*start, f"`{extractor}`", *(_mean(found, f"{extractor} {name}") for name in MEASURES))
+            for extractor in extractors
+            if extractor != COLOUR
         ]
     whole = _markdown(head, lines)
-    return f"{whole}\n\n{_markdown((*head[:3], 'judge', 'KID', 'recall', 'coverage'), others)}" if others else whole
+    return f"{whole}\n\n{_markdown((*head[:3], 'extractor', *TITLES), others)}" if others else whole
 
 
 def _grouped(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:

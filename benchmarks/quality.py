@@ -14,12 +14,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from ganzoo import plugins
 from ganzoo.comparison import by_contender, compare, interval
+from ganzoo.measure_table import measures, prominent
 from ganzoo.parsing import parse_duration
 from ganzoo.training.settings import Budget
 
 EVERYBODY = ("mlp", "mlp@paper", "mlp@keras", "dcgan", "dcgan@paper", "wgan-gp", "wgan-gp@paper")
-COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage", "copying")
+COLUMNS = (*prominent(measures(plugins.load().registry).values(), 1), "copying")
 
 
 def main() -> None:

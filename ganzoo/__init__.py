@@ -49,6 +49,10 @@ _PUBLIC = {
     "Status": "ganzoo.training.watcher",
     "ProgressBar": "ganzoo.training.progress",
     "evaluate": "ganzoo.evaluation.evaluate",
+    "Measure": "ganzoo.measure",
+    "Evidence": "ganzoo.measure",
+    "SampleSet": "ganzoo.measure",
+    "Protocol": "ganzoo.evaluation.protocol",
     "Extractor": "ganzoo.evaluation.extractors",
     "Judge": "ganzoo.evaluation.judge",
     "Scoring": "ganzoo.training.scoring",
@@ -66,6 +70,7 @@ if TYPE_CHECKING:
     from ganzoo.evaluation.evaluate import evaluate as evaluate
     from ganzoo.evaluation.extractors import Extractor as Extractor
     from ganzoo.evaluation.judge import Judge as Judge
+    from ganzoo.evaluation.protocol import Protocol as Protocol
     from ganzoo.hookspecs import hookimpl as hookimpl
     from ganzoo.hub.load import load as load
     from ganzoo.hub.load import load_discriminator as load_discriminator
@@ -79,6 +84,9 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Trainer as Trainer
     from ganzoo.latents import Latent as Latent
     from ganzoo.layers import LogitHead as LogitHead
+    from ganzoo.measure import Evidence as Evidence
+    from ganzoo.measure import Measure as Measure
+    from ganzoo.measure import SampleSet as SampleSet
     from ganzoo.modalities.array import Array as Array
     from ganzoo.modalities.base import Modality as Modality
     from ganzoo.modalities.base import Samples as Samples

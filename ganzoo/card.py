@@ -14,6 +14,8 @@ from typing import Any, TypeGuard
 from ganzoo import model_folder, plugins
 from ganzoo.errors import GanzooError
 from ganzoo.files import replace_file
+from ganzoo.measure import Measure
+from ganzoo.measure_table import measures
 from ganzoo.modalities.base import Modality
 from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import REPO, ModelConfig, read_config, read_scores, weights_file
@@ -35,20 +37,6 @@ TAG = "ganzoo"
 VARIANT_TAG = "variant:"
 DATA_TAG = "data:"
 """The Hub's own tags for datasets are of its own datasets, and a model may be trained on any."""
-
-SCORES: Mapping[str, tuple[str, str]] = {
-    "fd": ("Fréchet distance", "lower is nearer to real pictures"),
-    "kid": ("KID", "kernel distance; lower is nearer, 0 is real"),
-    "precision": ("precision", "samples that are like real ones; 1 is all"),
-    "recall": ("recall", "real ones that samples are like; 1 is all"),
-    "density": ("density", "how many real ones are around a sample; real ones have 1"),
-    "coverage": ("coverage", "real ones that have samples around; 1 is all"),
-    "class_distance": ("class distance", "between the histograms of classes; 0 is alike, 1 disjoint"),
-    "rfd": ("rFD", "the Fréchet distance as a multiple of that of as many training pictures; 1 is real"),
-    "fd_train": ("Fréchet distance of training pictures", "the floor that rFD refers to"),
-    "copying": ("copying", "0.5 is like new data, near 1 copies the training data"),
-}
-"""Score -> how it is written and what it means, in the order of the card. Deviations over subsets are left to metrics.json."""
 
 
 def write_card(folder: Path, name: str) -> Path:
@@ -105,13 +93,12 @@ def _metadata(config: ModelConfig, scores: Sequence[Mapping[str, Any]], name: st
             task_type=task or "other",
             dataset_type=_line(row["protocol"].get("data", "unknown")),
             dataset_name=_line(row["protocol"].get("data", "unknown")),
-            metric_type=score,
-            metric_name=f"{SCORES[score][0]} ({_protocol(row['protocol'])})",
-            metric_value=round(float(row["scores"][score]), 6),
+            metric_type=name,
+            metric_name=f"{measure.title} ({_protocol(row['protocol'])})",
+            metric_value=round(float(row["scores"][name]), 6),
         )
         for row in scores
-        for score in SCORES
-        if is_score(row["scores"].get(score))
+        for name, measure in measured(row["scores"]).items()
     ]
     base = _base_model(config)
     told = ModelCardData(
@@ -253,24 +240,28 @@ def _training_rows(config: ModelConfig) -> Iterator[tuple[str, str]]:
 def _table(row: Mapping[str, Any], config: ModelConfig) -> str:
     scores, protocol = row["scores"], row["protocol"]
     lines = [
-        f"| {SCORES[name][0]} | {float(scores[name]):.4g} | {SCORES[name][1]} |"
-        for name in SCORES
-        if is_score(scores.get(name))
+        f"| {measure.title} | {float(scores[name]):.4g} | {measure.meaning} |" for name, measure in measured(scores).items()
     ]
     seed = f", seeds from {_count(protocol.get('seed'))}"
     versions = protocol.get("versions")
-    resize = protocol.get("resize")
-    resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
-    pictures = f"{_cell(protocol['pictures'])}, " if protocol.get("pictures") else ""
     by = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, dict) else ""
     published = "fd" not in scores or protocol.get("extractor") == "inception"
+    seen = f"{_as_seen(protocol)}, " if "extractor" in protocol else ""
     fid = "" if published else "A Fréchet distance by these features is no FID. "
     return (
         "\n".join(["| score | | |", "|---|---|---|", *lines])
-        + f"\n\nProtocol: {_protocol(protocol)}{seed}; pictures {pictures}{resized}; extractor's SHA-256 "
-        f"`{_cell(protocol.get('extractor_sha256'))[:16]}`, data's `{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
+        + f"\n\nProtocol: {_protocol(protocol)}{seed}; {seen}data's {'' if seen else 'SHA-256 '}"
+        f"`{_cell(protocol.get('data_sha256'))[:16]}`; {_cell(by)}. "
         f"{_seen(row, config)}{_extractor(protocol)}{fid}Scores of another protocol cannot be compared with these."
     )
+
+
+def _as_seen(protocol: Mapping[str, Json]) -> str:
+    """As what an extractor saw pictures, and by which hash it is known."""
+    resize = protocol.get("resize")
+    resized = "not resized" if resize == "none" else f"resized: {_cell(resize)}"
+    pictures = f"{_cell(protocol['pictures'])}, " if protocol.get("pictures") else ""
+    return f"pictures {pictures}{resized}; extractor's SHA-256 `{_cell(protocol.get('extractor_sha256'))[:16]}`"
 
 
 def _extractor(protocol: Mapping[str, Json]) -> str:
@@ -289,9 +280,9 @@ def _seen(row: Mapping[str, Any], config: ModelConfig) -> str:
 
 def _protocol(protocol: Mapping[str, Json]) -> str:
     n_fake, n_real = _count(protocol.get("n_fake")), _count(protocol.get("n_real"))
-    return (
-        f"{n_fake} samples against {n_real} of {_cell(protocol.get('data'))}, features of {_cell(protocol.get('extractor'))}"
-    )
+    method = protocol.get("method")
+    by = f"by the protocol {_cell(method)}" if method else f"features of {_cell(protocol.get('extractor'))}"
+    return f"{n_fake} samples against {n_real} of {_cell(protocol.get('data'))}, {by}"
 
 
 def _limits(config: ModelConfig, scores: Sequence[Mapping[str, Any]]) -> str:
@@ -390,6 +381,11 @@ def _suffix(config: ModelConfig) -> str:
     """What ``ganzoo sample`` best writes such samples as."""
     modality = _modality(config)
     return Path(modality.output).suffix if modality else ".npz"
+
+
+def measured(scores: Mapping[str, Json]) -> dict[str, Measure]:
+    """The measures of which there is a score that can be shown, in the order of the table."""
+    return {name: m for name, m in measures(plugins.load().registry).items() if is_score(scores.get(name))}
 
 
 def is_score(value: Json) -> TypeGuard[float]:

@@ -15,10 +15,12 @@ from ganzoo.data import open_data
 from ganzoo.data.store import Store
 from ganzoo.devices import choose_device
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.evaluate import SAMPLES, evaluate, rehearse
-from ganzoo.evaluation.features import Progress
-from ganzoo.evaluation.protocol import require_same
+from ganzoo.evaluation.evaluate import SAMPLES, evaluate
+from ganzoo.evaluation.rehearsal import rehearse
+from ganzoo.evaluation.stamp import require_same
+from ganzoo.evaluation.subject import Progress
 from ganzoo.files import parse_json, replace_file
+from ganzoo.measure_table import measures
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
 from ganzoo.registry import Registry
@@ -105,12 +107,12 @@ def compare(
                 _require_whole(resolve(registry, contender).budget, out / contender / f"seed-{seed}")
     # What cannot be read or scored should be known before hours of training.
     store = open_data(data, registry=registry, resolution=resolution)
-    shape, known = store.sample_shape, data if isinstance(store, Store) else None
+    modality, known = store.modality, data if isinstance(store, Store) else None
     # Every run opens it anew.
     del store
-    judge, judged = rehearse(shape, data=real or data, extractor=extractor, samples=samples)
+    fixed, judged = rehearse(modality, data=real or data, extractor=extractor, samples=samples)
     asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples, **judged}
-    contest = _Contest(out, budget, data, resolution, device, asked, train_data=known, judge=judge)
+    contest = _Contest(out, budget, data, resolution, device, asked, train_data=known, extractor=fixed)
     kept, results = read_results(out), []
     # Seed by seed: a comparison that is stopped half way has something to say of everybody.
     for seed in range(seeds):
@@ -133,8 +135,9 @@ def compare(
             scored(result)
     for result in results:
         require_same(results[0].protocol, result.protocol)
-    # Of few pictures there is no Fréchet distance.
-    by = next(name for name in ("fd", "kid") if all(name in result.scores for result in results))
+    # The first in the table that all have: of few samples there is no Fréchet distance.
+    table = measures(registry).values()
+    by = next(m.name for m in table if m.goal.is_known and all(m.name in result.scores for result in results))
     draw_dots(out / PLOT, {name: [r.scores[by] for r in rows] for name, rows in by_contender(results).items()}, y=by)
     return results
 
@@ -161,7 +164,7 @@ class _Contest:
     Attributes:
         asked: What they are trained and scored with, as results say it.
         train_data: The training data's name, if it can be opened once more to score by.
-        judge: The extractor's name; None for the one that is usual for such pictures.
+        extractor: Its name; None for the one that is usual for such samples.
     """
 
     out: Path
@@ -171,7 +174,7 @@ class _Contest:
     device: str
     asked: Mapping[str, Json]
     train_data: str | None
-    judge: str | None
+    extractor: str | None
 
     def train(self, contender: str, seed: int, watcher: Watcher | None) -> Run:
         """Train, or go on training, or find that it is done."""
@@ -202,7 +205,7 @@ class _Contest:
             run.folder,
             data=self.asked["real"] or self.data,
             train=self.train_data,
-            extractor=self.judge,
+            extractor=self.extractor,
             samples=self.asked["samples"],
             device=choose_device(self.device),
             progress=progress,

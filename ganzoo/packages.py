@@ -82,21 +82,7 @@ def _as_asked_for(name: str) -> str:
     # Who imports ganzoo from a folder that was never installed gets the bare name, not another error.
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         asked = map(Requirement, importlib.metadata.requires(PROJECT) or ())
-    return next((bounded(r) for r in asked if canonicalize_name(r.name) == canonicalize_name(name)), name)
-
-
-def install_package(name: str) -> str:
-    """The command that installs a package, of a version that ganzoo's own metadata asks for, if any part of that does.
-
-    Args:
-        name: As it is imported, or as it is installed: ``comet_ml``.
-    """
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    known = {canonicalize_name(r.name): r for r in map(Requirement, importlib.metadata.requires(PROJECT) or ())}
-    wanted = known.get(canonicalize_name(name))
-    return shlex.join(["pip", "install", f"{wanted.name}{wanted.specifier}" if wanted else canonicalize_name(name)])
+    return next((bounded(r) for r in asked if canonicalize_name(r.name) == canonicalize_name(name)), canonicalize_name(name))
 
 
 def developed_in(distribution: str) -> Path | None:

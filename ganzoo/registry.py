@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ganzoo.errors import PluginError, UnknownNameError, UsageError, describe, place_of, say_renamed
+from ganzoo.measure import Measure
 from ganzoo.packages import AGAIN, PROJECT, developed_in
 from ganzoo.variant import NAME, Variant, noting
 
@@ -58,7 +59,7 @@ class Entry:
 
     kind: Kind
     name: str
-    target: Variant | str | Callable[..., Any]
+    target: Variant | Measure | str | Callable[..., Any]
     summary: str
     origin: Origin
     held_out: str = ""
@@ -119,6 +120,10 @@ class Registry:
     def entries(self, kind: Kind, pattern: str = "*") -> list[Entry]:
         """What is registered as ``kind``, sorted by the name that reaches it, which ``pattern`` (a glob) must match."""
         return [e for name, e in sorted(self._named(kind)) if fnmatch.fnmatchcase(name, pattern)]
+
+    def in_order(self, kind: Kind) -> list[Entry]:
+        """What is registered as ``kind``, in the order in which it was: ganzoo's own first."""
+        return [entry for _, entry in self._named(kind)]
 
     def names(self, kind: Kind) -> list[str]:
         """The names that reach the entries of ``kind``: bare where it is theirs, else ``distribution:name``."""
@@ -218,7 +223,15 @@ class Registrar:
                 return
             self._entries.append(Entry("variant", variant.name, variant, variant.summary, self._origin))
 
-    def add(self, kind: Kind, name: str, target: str | Callable[..., Any], *, summary: str = "", held_out: str = "") -> None:
+    def add(
+        self,
+        kind: Kind,
+        name: str,
+        target: str | Measure | Callable[..., Any],
+        *,
+        summary: str = "",
+        held_out: str = "",
+    ) -> None:
         """Offer a component.
 
         Args:
@@ -226,8 +239,8 @@ class Registrar:
                 ``trainer``, ``modality``, ``dataset``, ``extractor``, ``measure``, ``protocol`` or ``tracker``.
             name: What users type.
             target: ``"module:attr"``, imported on first use (which keeps ``ganzoo list`` fast), or the class or
-                function itself.
-            summary: One line for ``ganzoo list --kind``.
+                function itself. That of a measure is a :class:`ganzoo.Measure`.
+            summary: One line for ``ganzoo list --kind``; of a measure, its title and meaning are shown.
             held_out: Of a dataset: the name of the dataset whose samples are of the same kind and others, by which
                 ``ganzoo evaluate`` scores what was trained on this one.
         """
@@ -260,8 +273,10 @@ class Registrar:
             raise ValueError(f"{kind} name {name!r} must be lower-case letters and digits joined by '-', '_' or '.'")
         if not isinstance(summary, str):
             raise TypeError(f"{kind} {name!r}: its summary must be a string, got {summary!r}")
-        if not callable(target) and not (isinstance(target, str) and REFERENCE.fullmatch(target)):
-            raise TypeError(f"{kind} {name!r} must be 'module:attr' or a class or function, got {target!r}")
+        if not (isinstance(target, str) and REFERENCE.fullmatch(target)):
+            wanted = "a ganzoo.Measure" if kind == "measure" else "a class or function"
+            if not (isinstance(target, Measure) if kind == "measure" else callable(target)):
+                raise TypeError(f"{kind} {name!r} must be 'module:attr' or {wanted}, got {target!r}")
         if not isinstance(held_out, str) or (held_out and kind != "dataset"):
             raise TypeError(f"{kind} {name!r}: held_out is the name of a dataset, and of a dataset alone, got {held_out!r}")
 

@@ -18,6 +18,7 @@ from ganzoo.devices import choose_device
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
 from ganzoo.hub.locate import locate_whole
+from ganzoo.measure_table import find_measure
 from ganzoo.parsing import parse_augmentation, parse_count, parse_duration, parse_penalty
 from ganzoo.pinned import pinned
 from ganzoo.training.config import resolve
@@ -117,7 +118,7 @@ def train(
         score_every: Score the run each time so many images were shown (``100_000``, ``"100k"``), and keep the best checkpoint
             as the model; or ``"never"``. None: every 500,000 in runs of 15 minutes or 5 million images and more, on 500
             pictures and more, if torch-fidelity is installed; else never.
-        until: Stop when ``fd`` or ``kid`` is as low as this: ``"kid=0.02"``.
+        until: Stop when a score is as good as this: ``"kid=0.02"``, ``"coverage=0.9"``.
         start: Start from trained weights: those of another run, by its folder or one of its checkpoints, or of a model, by
             whatever name :func:`ganzoo.load` has for it. Networks that are there start from their weights and are built with
             their options, unless ``options`` says others; those that are not start from fresh weights, and a line says which.
@@ -327,7 +328,10 @@ def choose_scoring(every: int | str | None, until: str | None) -> Scoring | None
     images = _count("score_every", every) if every is not None else SCORE_IMAGES if limit is None else UNTIL_IMAGES
     if limit is None:
         return Scoring(Judge(), images)
-    return Scoring(Judge(names=("kid",)) if by == "kid" else Judge(), images, by, limit)
+    find_measure(plugins.load().registry, by)
+    usual = Judge()
+    # A Fréchet distance takes many samples: where another score is asked for, it is not in the way.
+    return Scoring(usual if by == usual.names[0] else Judge(names=(by,)), images, by, limit)
 
 
 def is_long(budget: Budget) -> bool:

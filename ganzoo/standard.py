@@ -1,5 +1,5 @@
-"""What every ganzoo has: the field's standard losses and penalties, the alternating trainer, the shipped data,
-the judges of pictures.
+"""What every ganzoo has: the field's standard losses and penalties, the alternating trainer, the shipped data, and what
+pictures are judged by.
 
 It comes in by the same hook as any plugin, and stays when ``GANZOO_LOAD_PLUGINS=''`` leaves all of those out.
 """
@@ -7,6 +7,7 @@ It comes in by the same hook as any plugin, and stays when ``GANZOO_LOAD_PLUGINS
 from __future__ import annotations
 
 from ganzoo.hookspecs import hookimpl
+from ganzoo.measures import BUILT_IN
 from ganzoo.registry import Kind, Registrar
 
 FASHION_MNIST = "of clothes (Xiao et al., 2017, https://arxiv.org/abs/1708.07747; MIT, Zalando SE)"
@@ -63,6 +64,12 @@ COMPONENTS: tuple[tuple[Kind, str, str, str], ...] = (
         "96 features of pictures brought to 32x32; a classifier trained on CIFAR-10, shipped with ganzoo",
     ),
     ("extractor", "inception", "ganzoo.evaluation.inception:InceptionExtractor", "the published FID's; downloaded once"),
+    (
+        "protocol",
+        "features",
+        "ganzoo.evaluation.by_features:FeaturesProtocol",
+        "pictures, by distances between the features that an extractor finds in them",
+    ),
 )
 
 HELD_OUT = {"fashion-mnist": "fashion-mnist-10k"}
@@ -71,6 +78,8 @@ HELD_OUT = {"fashion-mnist": "fashion-mnist-10k"}
 
 @hookimpl
 def register(registry: Registrar) -> None:
-    """Offer the components above."""
+    """Offer the components above, and the measures."""
     for kind, name, target, summary in COMPONENTS:
         registry.add(kind, name, target, summary=summary, held_out=HELD_OUT.get(name, ""))
+    for measure in BUILT_IN:
+        registry.add("measure", measure.name, measure, summary=measure.summary)

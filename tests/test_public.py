@@ -14,8 +14,9 @@ SHIPPED = ("dcgan", "wgan", "mlp")
 FLOORS = [
     ["errors", "files", "layers", "packages", "plots", "threads", "pinned", "bounded", "class_names", "network"],
     ["devices", "noise", "latents", "modalities"],
-    ["variant", "seeds", "interfaces"],
+    ["variant", "seeds", "interfaces", "measure"],
     ["parsing", "options", "registry", "hookspecs", "losses", "penalties", "augmentations", "data", "model_folder"],
+    ["measures", "measure_table"],
     ["standard", "factory"],
     ["plugins", "modality_of", "pretrained", "sampling"],
     ["card"],

@@ -11,6 +11,8 @@ import torch
 
 import ganzoo
 from ganzoo import plugins
+from ganzoo.data.fashion_mnist import fashion_mnist_10k
+from ganzoo.data.order import Order
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import write_json
 from ganzoo.interfaces import Critique
@@ -175,3 +177,72 @@ def test_an_augmentation_for_pictures_refuses_what_is_none(tmp_path):
     with pytest.raises(UsageError, match="Mirror is for pictures, and these are rows of a table"):
         ganzoo.train("strained-table", augment="mirror", out=tmp_path / "run", watcher=None)
     assert not (tmp_path / "run").exists()
+
+
+TINY = ("-o", "generator.hidden=[8]", "-o", "discriminator.hidden=[8]", "-o", "batch_size=16")
+
+
+@pytest.fixture
+def mlp(ganzoo_with_strained, tmp_path):
+    """A run on pictures, which its plugin knows nothing of."""
+    done = ganzoo_with_strained("train", "mlp", *TINY, "--images", "64", "--threads", "1", "--out", "run")
+    assert done.returncode in (0, 3), done.stderr
+    return tmp_path / "run"
+
+
+def test_a_measure_of_a_strangers_is_one_row_and_one_function(ganzoo_with_strained, mlp):
+    listed = ganzoo_with_strained("list", "strained-*", "--kind", "measures")
+    title, meaning = "difference in brightness", "as part of the whole range; 0 is alike"
+    (line,) = [line for line in listed.stdout.splitlines() if line.startswith("strained-brightness\tlower\t")]
+    assert f"{title}: between the means" in line
+    assert meaning in line
+    done = ganzoo_with_strained("evaluate", "run", "--samples", "300", "--measures", "strained-brightness", "--json")
+    assert done.returncode == 0, done.stderr
+    (score,) = json.loads(done.stdout)["scores"].values()
+    generator = ganzoo.load(mlp)
+    mine = ganzoo.decode(generator, generator.sample(seeds=range(300))).mean() / 255
+    # As evaluate compares, with so many real pictures in the order of its seed.
+    real = fashion_mnist_10k().samples[Order(10_000, 0).indices(0, 300)].numpy().mean() / 255
+    assert score == pytest.approx(abs(mine - real), abs=1e-6)
+    card = (mlp / "model" / "README.md").read_text()
+    assert f"| {title} | {score:.4g} | between the means of samples and of real pictures, {meaning} |" in card
+    assert f"strained-brightness  {score:.4g}" in ganzoo_with_strained("info", "run").stdout
+
+
+def test_a_run_is_scored_by_a_measure_of_a_strangers_as_it_goes(ganzoo_with_strained, tmp_path):
+    words = ("train", "mlp", *TINY, "--images", "128", "--threads", "1", "--out", "run")
+    done = ganzoo_with_strained(*words, "--until", "strained-brightness=0.9", "--score-every", "64")
+    assert done.returncode in (0, 3), done.stderr
+    assert "strained-brightness" in done.stderr
+    assert "as good as was asked for" in done.stderr
+    assert json.loads((tmp_path / "run" / "model" / "config.json").read_text())["training"]["images"] == 64
+
+
+def test_texts_are_judged_by_the_protocol_that_their_modality_names(ganzoo_with_strained, tmp_path):
+    assert ganzoo_with_strained("train", "strained-text", "--out", "run", "--threads", "1").returncode == 0
+    done = ganzoo_with_strained("evaluate", "run", "--samples", "150", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["scores"].keys() == {"strained-overlap"}
+    assert 0 < told["scores"]["strained-overlap"] <= 1
+    assert told["protocol"]["method"] == "strained-letters"
+    assert "extractor" not in told["protocol"]
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "| overlap of letters |" in card
+    assert "by the protocol strained-letters" in card
+    assert "None" not in card
+    assert "by the protocol strained-letters" in ganzoo_with_strained("info", "run").stdout
+    refused = ganzoo_with_strained("evaluate", "run", "--measures", "kid")
+    assert refused.returncode == 2
+    assert "kid left out: it needs features, and texts are judged without" in refused.stderr
+    refused = ganzoo_with_strained("evaluate", "run", "--extractor", "inception")
+    assert "texts are judged without an extractor" in refused.stderr
+
+
+def test_what_no_protocol_judges_is_refused_in_one_line(ganzoo_with_strained):
+    assert ganzoo_with_strained("train", "strained-table", "--out", "run", "--threads", "1").returncode in (0, 3)
+    refused = ganzoo_with_strained("evaluate", "run")
+    assert refused.returncode == 2
+    said = "ganzoo: run cannot be scored: nothing says by which protocol rows of a table"
+    assert refused.stderr.startswith(said)
+    assert refused.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from ganzoo.cli.paths import UserPath
 if TYPE_CHECKING:
     from ganzoo import comparison
 
-COLUMNS = ("fd", "rfd", "kid", "precision", "recall", "coverage")
+IN_TABLES = 1
+"""How prominent measures are whose scores are shown; the others are in --json."""
 
 EPILOG = """\b
 Examples:
@@ -80,18 +82,20 @@ def compare(
     """Train and score several variants, or presets of them, under one budget."""
     from dataclasses import asdict
 
-    from ganzoo import comparison
+    from ganzoo import comparison, plugins
     from ganzoo.cli.progress import counting, watching
+    from ganzoo.measure_table import measures, prominent
     from ganzoo.parsing import parse_count, parse_duration
     from ganzoo.training.settings import Budget
 
+    columns = prominent(measures(plugins.load().registry).values(), IN_TABLES)
     begun = itertools.count(1)
 
     def beginning(contender: str, seed: int) -> None:
         out.say(f"{contender}, seed {seed}: run {next(begun)} of {len(names) * seeds}")
 
     def scored(result: comparison.Result) -> None:
-        shown = "  ".join(f"{name} {result.scores[name]:.3f}" for name in COLUMNS if name in result.scores)
+        shown = "  ".join(f"{name} {result.scores[name]:.3f}" for name in columns if name in result.scores)
         noticed = f"; what it made is no good: it {result.alarm}" if result.alarm else ""
         out.say(f"{result.contender}, seed {result.seed}: {shown}{noticed}")
 
@@ -114,14 +118,14 @@ def compare(
     if as_json:
         out.json([asdict(result) for result in results])
         return
-    _tell(results, folder)
+    _tell(results, folder, columns)
 
 
-def _tell(results: list[comparison.Result], folder: Path) -> None:
+def _tell(results: list[comparison.Result], folder: Path, columns: Sequence[str]) -> None:
     """A row for each contender, and by what they were scored."""
     from ganzoo.comparison import by_contender
 
-    shown = [name for name in COLUMNS if all(name in result.scores for result in results)]
+    shown = [name for name in columns if all(name in result.scores for result in results)]
     failed = any(result.alarm for result in results)
     rows = [
         [
@@ -137,7 +141,7 @@ def _tell(results: list[comparison.Result], folder: Path) -> None:
     protocol = results[0].protocol
     out.say(
         f"name, seeds, images, {', '.join(shown)}: {protocol['n_fake']:,} samples of each against {protocol['n_real']:,} of "
-        f"{protocol['data']}, by {protocol['extractor']}; every run and its scores: {folder}"
+        f"{protocol['data']}, by {protocol.get('extractor') or protocol.get('method')}; every run and its scores: {folder}"
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganzoo.cli import complete
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
+
+if TYPE_CHECKING:
+    from ganzoo.measure import Measure
 
 EPILOG = """\b
 Examples:
@@ -20,21 +24,14 @@ Examples:
   ganzoo evaluate samples.npz --data 'torch/cifar10?split=test' --extractor timm:convnext_tiny --measures kid
 
 \b
-Scores:
-  fd                   Fréchet distance of features: lower is nearer (FID, with the extractor inception)
-  kid                  kernel distance: the same, unbiased, so that a few hundred samples do
-  precision, recall    the part of the samples that look real; the part of the real ones that samples come near;
-                       higher is better
-  density, coverage    the same two, but not moved by outliers: higher is better
-  class_distance       distance between the histograms of classes, from 0 to 1: lower is better
-  rfd                  fd as a multiple of fd_train, that of as many training samples: 1 is as good as real
-  copying              how often a sample is nearer to the training data than a held-out real one is: 0.5 is
-                       like new data, near 1 copies
+Measures:
+{measures}
 
 \b
-The last two need two sets of pictures: those that the model was trained on (--train, where its run does not know) and others
-(--data) of which none was trained on. Real pictures are scaled to the size of the samples; if one side is grey and the other
-in colour, the extractor gets both in the same form. A score that cannot be computed is left out, with the reason.
+With the extractor inception, fd is the published FID. {training} two sets of samples: those that the model
+was trained on (--train, where its run does not know) and others (--data) of which none was trained on. Real pictures are
+scaled to the size of the samples; if one side is grey and the other in colour, the extractor gets both in the same form. A
+score that cannot be computed is left out, with the reason.
 
 \b
 Scores of a model of your own go into metrics.json in its folder, with their protocol: extractor, data, hashes, how many of
@@ -43,7 +40,33 @@ one is missing, the error says how to install it.
 """
 
 
-@click.command(epilog=EPILOG)
+class WithMeasures(click.Command):
+    """A command whose help names the measures that there are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.epilog = with_measures(EPILOG)
+        super().format_epilog(ctx, formatter)
+
+
+def with_measures(text: str) -> str:
+    """A text in which the table of measures stands, and the names of those that need the training data."""
+    from ganzoo import plugins
+    from ganzoo.measure_table import measures
+
+    table = {name: measure for name, measure in measures(plugins.load().registry).items() if not measure.beside}
+    width = max(map(len, table))
+    told = "\n".join(f"  {name:<{width}}  {_in_words(measure)}" for name, measure in table.items())
+    *first, last = (name for name, measure in table.items() if "training" in measure.needs)
+    return text.format(measures=told, training=f"{', '.join(first)} and {last} need")
+
+
+def _in_words(measure: Measure) -> str:
+    """What a measure says, and which direction is better unless that is in its words."""
+    better = measure.better
+    return measure.summary + (f"; {better} is better" if better and better not in measure.meaning else "")
+
+
+@click.command(cls=WithMeasures, epilog=EPILOG)
 @click.argument("model", shell_complete=complete.models)
 @click.option(
     "--data",
@@ -67,7 +90,12 @@ one is missing, the error says how to install it.
     show_default=True,
     help="How many samples are drawn, and real pictures taken at the most. Fewer take less time: --samples 1000.",
 )
-@click.option("--measures", metavar="NAMES", help="Only these scores, separated by commas.")
+@click.option(
+    "--measures",
+    metavar="NAMES",
+    shell_complete=complete.named("measure"),
+    help="Only these measures, separated by commas. Default: all that are for such samples.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**62),
@@ -116,7 +144,7 @@ def evaluate(
             data=data,
             extractor=extractor,
             samples=samples,
-            measures=evaluation.ALL_MEASURES if measures is None else [name.strip() for name in measures.split(",")],
+            measures=None if measures is None else [name.strip() for name in measures.split(",")],
             seed=seed,
             device=choose_device(device),
             train=train,

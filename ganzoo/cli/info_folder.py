@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganzoo.card import SCORES, is_score
+from ganzoo.card import is_score, measured
 from ganzoo.cli.output import out
 from ganzoo.registry import Registry
 from ganzoo.training.progress import duration
@@ -77,7 +77,7 @@ def commands(name: str, told: Mapping[str, Json], registry: Registry) -> dict[st
     if told["model"]:
         following["sample"] = f"ganzoo sample {quoted} --seeds 0-63 -o {told['output'] or 'samples.npz'}"
     if told["model"] and told["judged_by"]:
-        known = isinstance(told["data"], str) and (told["run"] or registry.find("dataset", told["data"]))
+        known = isinstance(told["data"], str) and (told["run"] or registry.find("dataset", told["data"].partition("?")[0]))
         following["evaluate"] = f"ganzoo evaluate {quoted}" + ("" if known else " --data DATA")
     if told["run"] and (words := _go_on(told, registry)):
         following["resume"] = shlex.join(words)
@@ -184,7 +184,7 @@ def _scored(scored: Mapping[str, Json]) -> str:
         by = f", by features of {judge.get('extractor')}" if isinstance(judge, dict) and judge.get("extractor") else ""
         best = f"{scored['score']:.4g}" if is_score(scored.get("score")) else "?"
         return f"its best {scored['by']} was {best}, after {_count(scored.get('images'))} images{by}; these weights are kept"
-    values = ", ".join(f"{name} {scored[name]:.4g}" for name in SCORES if is_score(scored.get(name)))
+    values = ", ".join(f"{name} {scored[name]:.4g}" for name in measured(scored))
     return f"{values}, after {_count(scored.get('images'))} images"
 
 
@@ -207,7 +207,7 @@ def _files(told: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 
 
 def _scores(scores: Mapping[str, Json]) -> dict[str, str]:
-    return {name: f"{float(scores[name]):.4g}" for name in SCORES if is_score(scores.get(name))}
+    return {name: f"{float(scores[name]):.4g}" for name in measured(scores)}
 
 
 def _protocol(row: Mapping[str, Any], trained_on: Json) -> str:
@@ -216,7 +216,9 @@ def _protocol(row: Mapping[str, Any], trained_on: Json) -> str:
         held_out = False
     words = f"{_count(protocol.get('n_fake'))} samples against {_count(protocol.get('n_real'))} of {protocol.get('data')}"
     seen = {"True": ", none of which it was trained on", "False": ", which it was trained on"}
-    return f"{words}{seen.get(str(held_out), '')}, by features of {protocol.get('extractor')}"
+    method = protocol.get("method")
+    by = f"by the protocol {method}" if method else f"by features of {protocol.get('extractor')}"
+    return f"{words}{seen.get(str(held_out), '')}, {by}"
 
 
 def _count(value: Json) -> str:

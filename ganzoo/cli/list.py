@@ -18,14 +18,15 @@ MODELS = "models"
 Listed = tuple[Sequence[str], list[tuple[str, ...]], list[Json]]
 """Columns, rows, and the same for programs."""
 CHOICES = (*KINDS, MODELS)
-TOLD = ("fd", "kid", "coverage")
-"""The scores in the table of models; the others are in --json and on the card."""
+IN_TABLES = 2
+"""How prominent measures are whose scores are in the table of models; the others are in --json and on the card."""
 
 EPILOG = """\b
 Examples:
   ganzoo list
   ganzoo list '*gan*'
   ganzoo list --kind losses
+  ganzoo list --kind measures              what can be measured, and in which direction it is better
   ganzoo list --kind models                trained generators that come with ganzoo, and their scores
   ganzoo list --json | jq -r '.[].name'
 
@@ -62,6 +63,8 @@ def _components(pattern: str, kind: Kind) -> Listed:
     from ganzoo import plugins
 
     registry = plugins.load().registry
+    if kind == "measure":
+        return _measures(registry, pattern)
     entries = registry.entries(kind, pattern)
     rows: list[tuple[str, ...]] = [
         (registry.name_of(entry), entry.summary, f"{entry.origin.distribution}:{entry.origin.plugin}") for entry in entries
@@ -69,24 +72,48 @@ def _components(pattern: str, kind: Kind) -> Listed:
     return ("NAME", "SUMMARY", "PLUGIN"), rows, [_to_json(registry, entry) for entry in entries]
 
 
+def _measures(registry: Registry, pattern: str) -> Listed:
+    """Measures in the order of the table, with which direction is better."""
+    from ganzoo.measure_table import measures
+
+    table, rows, described = measures(registry), list[tuple[str, ...]](), list[Json]()
+    for entry in registry.in_order("measure"):
+        name = registry.name_of(entry)
+        if not fnmatch.fnmatchcase(name, pattern):
+            continue
+        told, better, summary = _to_json(registry, entry), "?", entry.summary
+        if measure := table.get(name):
+            better = measure.better or ("-" if measure.ideal is None else f"{measure.ideal:g}")
+            summary = measure.summary
+            told |= {key: getattr(measure, key) for key in ("title", "meaning", "better", "ideal", "beside")}
+            told["target"] = entry.target if isinstance(entry.target, str) else getattr(entry.target, "compute", None)
+            told |= {"summary": summary, "needs": list(measure.needs), "modalities": list(measure.modalities)}
+        rows.append((name, better, summary, f"{entry.origin.distribution}:{entry.origin.plugin}"))
+        described.append(told)
+    return ("NAME", "BETTER", "SUMMARY", "PLUGIN"), rows, described
+
+
 def _models(pattern: str) -> Listed:
+    from ganzoo import plugins
     from ganzoo.hub.shipped import shipped_models
+    from ganzoo.measure_table import measures, prominent
     from ganzoo.model_folder import read_config, read_scores
 
+    shown = prominent(measures(plugins.load().registry).values(), IN_TABLES)
     rows: list[tuple[str, ...]] = []
     described: list[Json] = []
     for name, folder in shipped_models().items():
         if fnmatch.fnmatchcase(name, pattern):
             config, scored = read_config(folder), read_scores(folder)
             scores = scored[0]["scores"] if scored else {}
-            told = [f"{scores[score]:.3g}" if isinstance(scores.get(score), (int, float)) else "-" for score in TOLD]
+            told = [f"{scores[score]:.3g}" if isinstance(scores.get(score), (int, float)) else "-" for score in shown]
             rows.append((name, config.variant, "x".join(map(str, config.sample_shape)), *told))
             described.append({"name": name, "folder": str(folder), **config.model_dump(mode="json"), "scored": scored})
-    return ("NAME", "VARIANT", "SHAPE", *map(str.upper, TOLD)), rows, described
+    return ("NAME", "VARIANT", "SHAPE", *map(str.upper, shown)), rows, described
 
 
-def _to_json(registry: Registry, entry: Entry) -> Json:
-    told = {"name": registry.name_of(entry), "origin": asdict(entry.origin)}
+def _to_json(registry: Registry, entry: Entry) -> dict[str, Json]:
+    told: dict[str, Json] = {"name": registry.name_of(entry), "origin": asdict(entry.origin)}
     if isinstance(entry.target, Variant):
         return {**entry.target.to_json(), **told}
     target = entry.target if isinstance(entry.target, str) else repr(entry.target)

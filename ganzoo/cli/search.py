@@ -30,7 +30,14 @@ Exit code 1 if nothing is found.
     shell_complete=complete.named("dataset"),
     help="Only models that were trained on this dataset.",
 )
-@click.option("--score", default="fd", show_default=True, metavar="NAME", help="Which score to tell, and to sort by.")
+@click.option(
+    "--score",
+    default="fd",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=complete.named("measure"),
+    help="Which measure's score to tell, the best first: ganzoo list --kind measures.",
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The most to ask the Hub for.")
 @json_option
 def search(text: str, variant: str | None, data: str | None, score: str, limit: int, as_json: bool) -> None:

@@ -155,7 +155,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.option(
     "--until",
     metavar="SCORE=VALUE",
-    help="Stop when the score fd or kid is as low as this: kid=0.02. Scores need the packages of '.[evaluation]'.",
+    help="Stop when a score is as good as this: kid=0.02, coverage=0.9. Scores need the packages of '.[evaluation]'.",
 )
 @click.option(
     "--from",
@@ -319,12 +319,12 @@ def shown_often(prepared: Prepared, run: Run) -> str | None:
         return None
     said = f"each of the {len(store):,} samples was shown {times:,} times: of so few, a model may make copies"
     said += " (evaluate --measures copying --data OTHERS measures it, where OTHERS are samples that it was not trained on)"
-    from ganzoo.evaluation.find import default_extractor
+    from ganzoo.evaluation.named_extractors import default_extractor
     from ganzoo.modalities.pictures import Pictures
 
     if store.modality.judged_by != Pictures.judged_by:
         return said
-    data, judge = str(prepared.config.data), default_extractor(store.sample_shape, shipped=True)
+    data, extractor = str(prepared.config.data), default_extractor(store.sample_shape, shipped=True)
     words = ["ganzoo", "evaluate", str(run.folder), "--data", data, "--train", data, "--measures", "kid"]
-    words += ["--extractor", judge, "--neighbours", "nearest.png"]
+    words += ["--extractor", extractor, "--neighbours", "nearest.png"]
     return f"{said}. Samples beside the nearest real ones: {shlex.join(words)}"

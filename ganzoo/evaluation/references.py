@@ -1,30 +1,31 @@
-"""What samples are compared with: real pictures, and those that a model was trained on."""
+"""What samples are compared with: real ones, and those that a model was trained on."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ganzoo.data.spec import parse
 from ganzoo.data.store import Store
 from ganzoo.errors import DataError, UsageError
-from ganzoo.evaluation.pictures import count_shared, open_pictures
+from ganzoo.evaluation.real import count_shared, open_real
 from ganzoo.evaluation.subject import Subject
+from ganzoo.measure import Measure
+from ganzoo.options import options_of
 from ganzoo.registry import Registry
-
-RELATIVE = ("copying", "rfd")
-"""The measures that refer to the training data."""
 
 
 @dataclass(frozen=True)
 class References:
-    """Real pictures, and what can be said by them.
+    """Real samples, and what can be said by them.
 
     Attributes:
         real: What samples are compared with.
         training: What the model was trained on, if that is needed and can be had.
-        held_out: Whether none of the real pictures was trained on; None if it is not known.
-        relative: Those of the measures :data:`RELATIVE` that are asked for and can be had.
+        held_out: Whether none of the real samples was trained on; None if it is not known.
+        relative: The names of those measures that refer to the training data, are asked for, and can be had.
         notes: What cannot, and why.
     """
 
@@ -41,7 +42,7 @@ def find_references(
     *,
     data: str | None,
     train: str | None,
-    measures: Collection[str],
+    measures: Sequence[Measure],
     neighbours: bool,
 ) -> References:
     """Open what samples are compared with.
@@ -49,21 +50,22 @@ def find_references(
     Args:
         registry: Where datasets are registered.
         drawn: The samples.
-        data, train, measures: As for :func:`ganzoo.evaluate`.
+        data, train: As for :func:`ganzoo.evaluate`.
+        measures: What is asked for.
         neighbours: Whether the training data is asked for, whatever the measures are.
 
     Raises:
         UsageError, DataError: As for :func:`ganzoo.evaluate`.
     """
-    wanted = [name for name in RELATIVE if name in measures]
-    only = bool(wanted) and len(wanted) == len(set(measures))
+    wanted = sorted(measure.name for measure in measures if "training" in measure.needs)
+    only = bool(wanted) and len(wanted) == len(measures)
     trained_on = train or drawn.trained_on
     name = data or _default(registry, drawn, trained_on)
-    real, notes = open_pictures(registry, name, drawn.shape), []
+    real, notes = open_real(registry, name, drawn.modality), []
     training, why = None, "nothing says what this model was trained on"
     if trained_on and (wanted or neighbours or trained_on == name):
         try:
-            training = real if trained_on == name else open_pictures(registry, trained_on, drawn.shape)
+            training = real if trained_on == name else open_real(registry, trained_on, drawn.modality)
         except DataError as error:
             if train or neighbours or only:
                 raise
@@ -75,7 +77,7 @@ def find_references(
         raise UsageError(f"{why}, to find neighbours in", hint="name it: --train DATA")
     held_out, shared = _held_out(drawn, real, training)
     if 0 < shared < len(real):
-        notes.append(f"{shared:,} of the {len(real):,} pictures of {name} are among those that it was trained on")
+        notes.append(f"{shared:,} of the {len(real):,} {real.modality.noun} of {name} are among those that it was trained on")
     # Samples that were trained on say nothing of copying, and have no distance to themselves.
     if wanted and not held_out:
         if only:
@@ -86,9 +88,6 @@ def find_references(
         if training is None:
             notes.append(left_out(wanted, f"{why}; --train DATA names it"))
         wanted = []
-    if "rfd" in wanted and training and len(training) < drawn.count:
-        notes.append(f"rfd left out: there are {len(training):,} training samples; --samples {len(training)} has it")
-        wanted.remove("rfd")
     return References(real, training, held_out, tuple(wanted), tuple(notes))
 
 
@@ -98,18 +97,17 @@ def left_out(names: Sequence[str], why: str) -> str:
 
 
 def _default(registry: Registry, drawn: Subject, trained_on: str) -> str:
-    """The name of the real pictures, where nobody names them: those held out from what was trained on, or those themselves.
+    """The name of the real samples, where nobody names them: those held out from what was trained on, or those themselves.
 
     Raises:
         UsageError: There are none.
     """
     if trained_on:
-        entry = registry.find("dataset", trained_on)
-        return entry.held_out if entry and entry.held_out else trained_on
+        return _held_out_data(registry, trained_on) or trained_on
     if drawn.named:
         raise UsageError(
             f"this model was trained on {drawn.named!r}, which is not here, or is nothing that is opened unasked",
-            hint=f"say so, or name other real pictures: --data {shlex.quote(drawn.named)}",
+            hint=f"say so, or name other real samples: --data {shlex.quote(drawn.named)}",
         )
     if drawn.given:
         raise UsageError(
@@ -117,6 +115,20 @@ def _default(registry: Registry, drawn: Subject, trained_on: str) -> str:
             hint="save it, as numpy.save does, and name the file: --data FILE.npy",
         )
     raise UsageError("nothing says what the samples should be like", hint="name real ones: --data DATA")
+
+
+def _held_out_data(registry: Registry, trained_on: str) -> str:
+    """What ``--data`` takes for the held-out part of a registered dataset; empty if there is none.
+
+    The options that came with the name count for the held-out part too, as far as it has them.
+    """
+    name, options = parse(trained_on)
+    entry = registry.find("dataset", name)
+    if entry is None or not entry.held_out:
+        return ""
+    known = options_of(registry.resolve("dataset", entry.held_out))
+    kept = urllib.parse.urlencode({key: value for key, value in options.items() if key in known})
+    return f"{entry.held_out}?{kept}" if kept else entry.held_out
 
 
 def _held_out(drawn: Subject, real: Store, training: Store | None) -> tuple[bool | None, int]:

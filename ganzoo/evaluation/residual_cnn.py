@@ -1,4 +1,4 @@
-"""The small residual classifier that judges of pictures are, and what those that ship with ganzoo share."""
+"""The small residual classifier that the extractors which ship with ganzoo are, and what they share."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ResidualCNN(nn.Module):
 
 
 class ShippedExtractor(Extractor):
-    """A judge that ships with ganzoo; a subclass says its ``name``, which is also its file's, its ``channels``, and more."""
+    """An extractor that ships; a subclass has its ``name``, which is also its file's, its ``channels``, and more."""
 
     channels: int
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.evaluation.protocol import TRAIN, Protocol, differences
+from ganzoo.evaluation.stamp import TRAIN, Stamp, differences
 from ganzoo.files import write_json
 from ganzoo.model_folder import SCORES, read_scores
 
@@ -17,10 +17,9 @@ class Scores:
     """How near samples come to real ones.
 
     Attributes:
-        values: By name. ``fd``: Fréchet distance of features; ``kid`` and ``kid_std``: kernel distance, its mean and standard
-            deviation over subsets; ``precision``, ``recall``, ``density``, ``coverage``; ``class_distance`` where
-            the extractor is a classifier; and where the training data is known, and is not what samples are
-            compared with, ``fd_train``, the distance of as many training samples, ``rfd = fd / fd_train``, and ``copying``.
+        values: By the names of the measures, which ``ganzoo list --kind measures`` explains; and what some find beside their
+            own score: ``kid_std``, the deviation over subsets, and ``fd_train``, the distance of as many training samples, of
+            which ``rfd`` is the multiple.
         protocol: What they were measured by.
         held_out: Whether none of the samples that it was compared with is among those it was trained on; None if that is not
             known.
@@ -28,7 +27,7 @@ class Scores:
     """
 
     values: Mapping[str, float]
-    protocol: Protocol
+    protocol: Stamp
     held_out: bool | None = None
     notes: tuple[str, ...] = ()
 

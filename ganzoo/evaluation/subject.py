@@ -1,26 +1,34 @@
-"""What is scored: the samples that a model draws, or pictures that somebody has."""
+"""What is scored: the samples that a model draws, or those that somebody has."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ganzoo.data import names_reader
 from ganzoo.data.order import Order
-from ganzoo.errors import ModelError, UsageError
-from ganzoo.evaluation.features import Batches
-from ganzoo.evaluation.pictures import open_pictures
+from ganzoo.errors import ModelError
+from ganzoo.evaluation.real import open_real
 from ganzoo.files import user_path
 from ganzoo.hub.locate import locate, unless_it_fails
 from ganzoo.hub.shipped import shipped_models
 from ganzoo.interfaces import Generator
-from ganzoo.modalities.pictures import Pictures
+from ganzoo.modalities.base import Modality
+from ganzoo.modalities.inferred import of_shape
 from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import CONFIG, ModelConfig, read_config, read_json
 from ganzoo.pretrained import load
 from ganzoo.registry import REFERENCE, Registry
+
+Batches = Callable[[int, int], Tensor]
+"""``(start, stop)`` to the samples of that range, as networks see them: pictures ``(N, C, H, W)`` in [-1, 1]."""
+
+Progress = Callable[[int, int], None]
+"""Called with (samples done, samples in all)."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Subject:
     """Samples to be scored.
 
     Attributes:
-        shape: Of one, ``(C, H, W)``.
+        modality: What they are.
         count: How many there are.
         batches: Them.
         trained_on: What the model was trained on, if that may be opened: a registered dataset, or a folder or file that the
@@ -39,7 +47,7 @@ class Subject:
         folder: The model folder that scores are written to, if it is the user's own.
     """
 
-    shape: tuple[int, ...]
+    modality: Modality
     count: int
     batches: Batches
     trained_on: str = ""
@@ -55,30 +63,28 @@ def find_subject(
     """What a name means that is to be scored.
 
     Args:
-        source: Whatever :func:`ganzoo.load` takes or returns, or pictures in any form that ``--data`` takes.
+        source: Whatever :func:`ganzoo.load` takes or returns, or samples in any form that ``--data`` takes.
         registry: Where datasets are registered.
         samples: How many to draw, or to take of those that there are.
         seed: Of the first one, or of the choice.
         device: Where a model that is loaded computes.
 
     Raises:
-        UsageError: It makes no pictures, or is a name that is nothing.
+        UsageError: It is a name that is nothing.
         DataError, ModelError, HubError: It cannot be read.
     """
     if isinstance(source, Generator):
         config = getattr(source, "config", None)
         return _drawn(source, config if isinstance(config, ModelConfig) else None, registry, samples, seed)
-    if _names_pictures(source, registry):
-        store = open_pictures(registry, str(source))
+    if _names_samples(source, registry):
+        store = open_real(registry, str(source))
         # A file may be sorted, by class for example.
         rows = Order(len(store), seed).indices(0, samples) if samples < len(store) else torch.arange(len(store))
-        return Subject(store.sample_shape, len(rows), lambda start, stop: store.batch(rows[start:stop])[0])
+        return Subject(store.modality, len(rows), lambda start, stop: store.batch(rows[start:stop])[0])
     with unless_it_fails(source):
         found = locate(source)
         config = read_config(found.folder)
         generator = load(found.folder, device=device)
-    if not isinstance(modality_of(config), Pictures):
-        raise UsageError(f"the samples of {str(source)!r} are no pictures, and only pictures can be scored")
     return _drawn(generator, config, registry, samples, seed, folder=found.folder if found.own else None)
 
 
@@ -95,13 +101,13 @@ def _drawn(
     named, dataset = training.get("data"), training.get("dataset")
     sha256 = dataset.get("sha256") if isinstance(dataset, dict) else None
     # A name in a model folder is a stranger's word: it is looked up, and never imported or opened.
-    known = named if isinstance(named, str) and registry.find("dataset", named) else ""
+    known = named if isinstance(named, str) and is_dataset(registry, named) else ""
     own = _named_by_run(folder) if folder else ""
     return Subject(
-        generator.sample_shape,
+        modality_of(config) if config else of_shape(generator.sample_shape, (-1.0, 1.0)),
         samples,
         lambda start, stop: generator.sample(range(seed + start, seed + stop)),
-        trained_on=own if own and (registry.find("dataset", own) or _lies_here(own)) else known,
+        trained_on=own if own and (is_dataset(registry, own) or _lies_here(own)) else known,
         trained_sha256=sha256 if isinstance(sha256, str) else "",
         named=own,
         given=f"a {named['given']}" if isinstance(named, dict) and isinstance(named.get("given"), str) else "",
@@ -127,12 +133,17 @@ def _lies_here(data: str) -> bool:
     return path.is_dir() or path.is_file()
 
 
-def _names_pictures(source: str | Path, registry: Registry) -> bool:
-    """Whether it is pictures that are meant, and not a model."""
+def is_dataset(registry: Registry, name: str) -> bool:
+    """Whether a registered dataset has this name, which may end in options."""
+    return registry.find("dataset", name.partition("?")[0]) is not None
+
+
+def _names_samples(source: str | Path, registry: Registry) -> bool:
+    """Whether it is samples that are meant, and not a model."""
     text = str(source)
     if isinstance(source, str) and text in shipped_models():
         return False
     path = user_path(text.partition("?")[0])
     if path.is_dir():
         return not any((path / name).is_file() for name in (CONFIG, f"model/{CONFIG}", "metrics.jsonl"))
-    return path.is_file() or (isinstance(source, str) and (registry.find("dataset", text) is not None or names_reader(text)))
+    return path.is_file() or (isinstance(source, str) and (is_dataset(registry, text) or names_reader(text)))

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganzoo.card import DATA_TAG, SCORES, TAG, VARIANT_TAG, is_score
+from ganzoo import plugins
+from ganzoo.card import DATA_TAG, TAG, VARIANT_TAG, is_score
 from ganzoo.errors import UnknownNameError
 from ganzoo.hub.client import talking
+from ganzoo.measure_table import LISTED, measures
 from ganzoo.variant import Json
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
-
-LOWER_IS_BETTER = ("fd", "kid", "rfd", "fd_train", "class_distance")
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,18 @@ def search(
     Args:
         text: In the repository's name.
         variant, data: Only of this variant, and trained on this dataset.
-        score: ``fd``, ``kid`` … whose value is told; scores of different protocols are listed by protocol, not mixed.
+        score: The measure, ``fd``, ``kid`` …, whose score is told; scores of different protocols are listed by protocol, not
+            mixed.
         limit: The most that are asked for.
 
     Raises:
         HubError: The Hub cannot be reached.
         UnknownNameError: No such score.
     """
-    if score not in SCORES:
-        raise UnknownNameError("score", score, SCORES)
+    table = measures(plugins.load().registry)
+    if score not in table:
+        raise UnknownNameError("score", score, table, hint=LISTED)
+    goal = table[score].goal
     tags = [TAG, *([VARIANT_TAG + variant] if variant else []), *([DATA_TAG + data] if data else [])]
     with talking(without="without it there are the models that ship: ganzoo list --kind models"):
         from huggingface_hub import HfApi
@@ -67,15 +70,7 @@ def search(
             )
         )
     hits = [hit for model in found for hit in _hits(model, score)]
-    return sorted(hits, key=lambda hit: (hit.score is None, hit.protocol, _badness(score, hit.score or 0), hit.repo))
-
-
-def _badness(name: str, value: float) -> float:
-    """Lower is better."""
-    if name == "copying":
-        # Below a half, samples are farther from the training data than new pictures are, which is no merit.
-        return abs(value - 0.5)
-    return value if name in LOWER_IS_BETTER else -value
+    return sorted(hits, key=lambda hit: (hit.score is None, hit.protocol, goal.distance(hit.score or 0), hit.repo))
 
 
 def _hits(model: ModelInfo, score: str) -> Iterator[Hit]:

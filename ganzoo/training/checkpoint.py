@@ -10,6 +10,7 @@ import contextlib
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from ganzoo.errors import TrainingError
 from ganzoo.files import parse_json, replace_folder, sha256, write_json
+from ganzoo.measure import Goal
 from ganzoo.training.records import numbered
 from ganzoo.training.state import Snapshot
 
@@ -27,6 +29,9 @@ STATE = "state.json"
 
 DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, SafetensorError)
 """What reading files can raise that are not what was written."""
+
+LOWER = Goal("lower")
+"""What every score was taken to be before checkpoints said it."""
 
 
 class DamagedError(TrainingError):
@@ -39,15 +44,17 @@ class Checkpoints:
     Args:
         folder: Where they are; it need not exist.
         keep: How many of the newest stay. The best one stays too; so does that of every other judge.
-        by: Which score says what is best: it has the lowest.
+        by: Which score says what is best.
         judge: Whose; those of others are not compared with it.
+        goal: Where that score should go.
     """
 
-    def __init__(self, folder: Path, keep: int = 2, by: str = "", judge: str = "") -> None:
+    def __init__(self, folder: Path, keep: int = 2, by: str = "", judge: str = "", goal: Goal = LOWER) -> None:
         self.folder = folder
         self.keep = keep
         self.by = by
         self.judge = judge
+        self.goal = goal
 
     def save(self, snapshot: Snapshot, scores: Mapping[str, float] | None = None) -> Path:
         """Write one, and remove those that need not be kept any longer.
@@ -63,9 +70,8 @@ class Checkpoints:
                 except SafetensorError as error:
                     raise OSError(f"cannot write {path}: {error}") from error
             state = {"step": snapshot.step, "images": snapshot.images, "seconds": snapshot.seconds}
-            write_json(
-                beside / STATE, {**state, "scores": dict(scores or {}), "judge": self.judge, "by": self.by, **snapshot.rest}
-            )
+            judged = {"scores": dict(scores or {}), "judge": self.judge, "by": self.by, "goal": asdict(self.goal)}
+            write_json(beside / STATE, {**state, **judged, **snapshot.rest})
             files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(beside.iterdir())}
             write_json(beside / MANIFEST, {"format": FORMAT, "files": files})
         self._prune(path)
@@ -97,17 +103,14 @@ class Checkpoints:
 
     def best(self) -> tuple[Snapshot, float] | None:
         """The one with the best score, and that; None if none has any, or it is damaged."""
-        scores = self._scores(self._paths())
-        if not scores:
+        judged = _by_judge(self._paths()).get((self.judge, self.by))
+        if judged is None:
             return None
-        path = min(scores, key=scores.__getitem__)
+        path = judged.best(self.goal)
         try:
-            return read_checkpoint(path), scores[path]
+            return read_checkpoint(path), judged.scores[path]
         except DamagedError:
             return None
-
-    def _scores(self, paths: Sequence[Path]) -> dict[Path, float]:
-        return _by_judge(paths).get((self.judge, self.by), {})
 
     def _paths(self) -> list[Path]:
         return numbered(self.folder)
@@ -116,7 +119,8 @@ class Checkpoints:
         """Remove what need not be kept now that ``newest`` is there: also what is ahead of it, which was passed over."""
         found = self._paths()
         paths = [path for path in found if path <= newest]
-        best = {min(scores, key=scores.__getitem__) for scores in _by_judge(paths).values()}
+        mine = (self.judge, self.by)
+        best = {judged.best(self.goal if key == mine else judged.goal) for key, judged in _by_judge(paths).items()}
         for path in {*paths[: -self.keep], *found[len(paths) :]} - best:
             # What cannot be removed costs room, and nothing else.
             with contextlib.suppress(OSError):
@@ -156,16 +160,44 @@ def _json(path: Path) -> Any:
     return parse_json(path.read_bytes())
 
 
-def _by_judge(paths: Sequence[Path]) -> dict[tuple[str, str], dict[Path, float]]:
-    """(Judge, score's name) -> the checkpoints that have that score by that judge, and it."""
-    found: dict[tuple[str, str], dict[Path, float]] = {}
+@dataclass
+class _Judged:
+    """The checkpoints that have a score by one judge.
+
+    Attributes:
+        scores: Theirs.
+        goal: Where the score should go, as the newest of them says it.
+    """
+
+    scores: dict[Path, float]
+    goal: Goal
+
+    def best(self, goal: Goal) -> Path:
+        return min(self.scores, key=lambda path: goal.distance(self.scores[path]))
+
+
+def _by_judge(paths: Sequence[Path]) -> dict[tuple[str, str], _Judged]:
+    """(Judge, score's name) -> the checkpoints that have that score by that judge, the oldest first."""
+    found: dict[tuple[str, str], _Judged] = {}
     for path in paths:
         try:
             state = _json(path / STATE)
             judge, by, scores = state.get("judge", ""), state.get("by", ""), state["scores"]
+            goal = _goal(state.get("goal"))
         except DAMAGE:
             continue
         score = scores.get(by) if isinstance(scores, dict) else None
         if isinstance(score, float) and math.isfinite(score):
-            found.setdefault((str(judge), str(by)), {})[path] = score
+            judged = found.setdefault((str(judge), str(by)), _Judged({}, goal))
+            judged.scores[path], judged.goal = score, goal
     return found
+
+
+def _goal(told: Any) -> Goal:
+    """A goal as a checkpoint says it; checkpoints of earlier releases do not."""
+    if not isinstance(told, dict):
+        return LOWER
+    better, ideal = told.get("better"), told.get("ideal")
+    if better not in ("lower", "higher"):
+        better = None
+    return Goal(better, float(ideal) if isinstance(ideal, (int, float)) else None)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ganzoo import plugins
 from ganzoo.data.dataset import Dataset
-from ganzoo.errors import UnknownNameError
+from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.files import replace_file
 from ganzoo.interfaces import Generator
+from ganzoo.measure import Better, Goal
+from ganzoo.measure_table import measures
 from ganzoo.plots import draw_curve
 from ganzoo.training.folder import SCORES
 from ganzoo.training.processes import Processes
 from ganzoo.variant import Json
 
 
-class Judge(Protocol):
-    """Whoever tells how good a generator is, in little time: ``ganzoo.Judge`` does.
+class JudgeLike(Protocol):
+    """What a judge has to have, to tell how good a generator is in little time: :class:`ganzoo.Judge` does.
 
     Attributes:
         names: Of the scores that it gives.
@@ -45,19 +47,30 @@ class Scoring:
     Attributes:
         judge: By whom.
         every: How often, in images; and once at the end.
-        by: Which score says what is best; lower is better.
-        until: Stop when it is as low as this.
+        by: Which score says what is best.
+        until: Stop when it is as good as this.
+        better: Which direction of it is better; by default what the table of measures says, and lower for a score of the
+            judge's own, which that does not have.
     """
 
-    judge: Judge
+    judge: JudgeLike
     every: int
     by: str = "fd"
     until: float | None = None
+    better: Better | None = None
+
+    @property
+    def goal(self) -> Goal:
+        """Where the score that says what is best should go."""
+        measure = measures(plugins.load().registry).get(self.by)
+        return Goal(self.better or "lower") if self.better or measure is None else measure.goal
 
     def prepare(self, data: Dataset) -> None:
         """See to it that this data can be scored so. Raises UsageError."""
         if self.by not in self.judge.names:
             raise UnknownNameError("score", self.by, self.judge.names)
+        if not self.goal.is_known:
+            raise UsageError(f"no {self.by} is better than another, so that a run cannot go by it", hint="go by another score")
         self.judge.prepare(data)
 
     def describe(self) -> dict[str, Json]:
@@ -71,7 +84,10 @@ class Scoring:
 
     def reached(self, rows: list[dict[str, float]]) -> bool:
         """Whether the last of these scores is as good as was asked for."""
-        return self.until is not None and bool(rows) and rows[-1].get(self.by, math.inf) <= self.until
+        if self.until is None or not rows or self.by not in rows[-1]:
+            return False
+        goal = self.goal
+        return goal.distance(rows[-1][self.by]) <= goal.distance(self.until)
 
 
 class ScoreBook:
@@ -128,9 +144,9 @@ class ScoreBook:
 
     def describe(self) -> str:
         """The last score, for people."""
-        by, last = self.scoring.by, self.rows[-1]
+        by, last, goal = self.scoring.by, self.rows[-1], self.scoring.goal
         # Rows of a judge that the run had before may lack this score.
-        best = min(self.rows, key=lambda row: row.get(by, math.inf))
+        best = min((row for row in self.rows if by in row), key=lambda row: goal.distance(row[by]))
         words = f"{by} {last[by]:.3g} after {last['images']:,} images"
         if self.reached:
             return f"{words}: as good as was asked for"

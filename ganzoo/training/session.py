@@ -80,7 +80,7 @@ class Session:
         journal = Journal(path / JOURNAL, watcher.noticed) if path and config.budget.seconds else None
         clock: dict[str, Any] = {"seconds": seconds, "decisions": past.decisions, "journal": journal, "threads": threads}
         self.clock = Clock(config.budget, stop, prepared.processes, **clock)
-        judge = (scoring.by, scoring.stamp) if scoring else ()
+        judge = (scoring.by, scoring.stamp, scoring.goal) if scoring else ()
         self.checkpoints = Checkpoints(past.folder / CHECKPOINTS, config.loop.checkpoints, *judge)
         self.health = _health(prepared, feed, past, watcher)
         self.book = _score_book(prepared, past)

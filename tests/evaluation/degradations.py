@@ -3,8 +3,8 @@
 import torch
 from torch.nn.functional import avg_pool2d, pad
 
+from ganzoo.evaluation.by_features import measure_features
 from ganzoo.evaluation.features import features_of
-from ganzoo.evaluation.measures import measure
 
 COUNT = 2000
 
@@ -25,7 +25,7 @@ def scores_of_damaged(judge, store):
     samples, labels = store.batch(chosen)
     reference = features(judge, samples[COUNT:])
     damaged = damage(samples[:COUNT], labels[:COUNT])
-    return {name: measure(features(judge, pictures), reference) for name, pictures in damaged.items()}
+    return {name: measure_features(features(judge, pictures), reference) for name, pictures in damaged.items()}
 
 
 def damage(pictures, labels):

@@ -17,8 +17,8 @@ from ganzoo import plugins
 from ganzoo.data import open_data
 from ganzoo.evaluation.cifar10_cnn import CIFAR10Extractor
 from ganzoo.evaluation.evaluate import evaluate
-from ganzoo.evaluation.find import default_extractor
 from ganzoo.evaluation.judge import FEWEST, Judge, judges_at_once
+from ganzoo.evaluation.named_extractors import default_extractor
 from ganzoo.evaluation.residual_cnn import SHIPPED
 
 PACKAGE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ganzoo-tests", "cifar10")

@@ -11,8 +11,8 @@ from ganzoo import plugins
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
-from ganzoo.evaluation.protocol import require_same
 from ganzoo.evaluation.scores import read_scores
+from ganzoo.evaluation.stamp import require_same
 from ganzoo.modalities.pictures import Pictures
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
@@ -128,7 +128,7 @@ def test_wrong_shapes_and_names(run, tmp_path):
     with pytest.raises(UsageError, match=r"fashion-mnist-cnn judges .*not 1x32x32"):
         evaluate(tmp_path / "colour.npz", data="fashion-mnist-10k", extractor="fashion-mnist-cnn")
     np.savez(tmp_path / "rows.npz", arr_0=np.zeros((300, 7), np.float32))
-    with pytest.raises(UsageError, match="holds no pictures"):
+    with pytest.raises(UsageError, match=r"rows.npz cannot be scored: nothing says by which protocol .* are judged"):
         evaluate(tmp_path / "rows.npz", data="fashion-mnist-10k")
     with pytest.raises(UsageError, match="did you mean fashion-mnist-cnn"):
         evaluate(run.folder, extractor="fashion-mnst-cnn")

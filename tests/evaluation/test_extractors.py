@@ -7,7 +7,7 @@ from ganzoo.errors import DataError, PluginError, UnknownNameError, UsageError
 from ganzoo.evaluation.backbones import TimmExtractor
 from ganzoo.evaluation.efficientnet_lite0 import FILE, PACKAGE
 from ganzoo.evaluation.extractors import digest
-from ganzoo.evaluation.find import find_extractor
+from ganzoo.evaluation.named_extractors import find_extractor
 
 
 @pytest.fixture

@@ -4,16 +4,8 @@ import pytest
 import torch
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.measures import (
-    class_distance,
-    copying,
-    density_coverage,
-    frechet,
-    kid,
-    measure,
-    nearest,
-    precision_recall,
-)
+from ganzoo.evaluation.by_features import measure_features
+from ganzoo.evaluation.distances import class_distance, copying, density_coverage, frechet, kid, nearest, precision_recall
 
 pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
 
@@ -88,8 +80,8 @@ def test_copies_are_nearer_to_the_training_data_than_new_data_is():
 
 def test_only_what_is_asked_for_is_measured():
     a, b = normal(20, 30, 0), normal(20, 30, 1)
-    assert measure(a, b, ["kid"]).keys() == {"kid", "kid_std"}
+    assert measure_features(a, b, ["kid"]).keys() == {"kid", "kid_std"}
     with pytest.raises(UsageError, match="--measures kid"):
-        measure(a, b)
+        measure_features(a, b)
     with pytest.raises(UsageError, match="3 neighbours"):
-        measure(a[:3], b, ["precision"])
+        measure_features(a[:3], b, ["precision"])

@@ -13,7 +13,7 @@ from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.pictures import to_grey
-from ganzoo.evaluation.protocol import require_same
+from ganzoo.evaluation.stamp import require_same
 from ganzoo.modalities.pictures import Pictures
 from ganzoo.sampling import sample_to
 

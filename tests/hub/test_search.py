@@ -2,7 +2,8 @@
 
 import pytest
 
-from ganzoo.hub.search import _badness
+from ganzoo import plugins
+from ganzoo.measure_table import find_measure
 
 
 @pytest.mark.parametrize(
@@ -10,4 +11,5 @@ from ganzoo.hub.search import _badness
     [("fd", (0.1, 2.0)), ("kid", (-0.001, 0.1)), ("coverage", (0.9, 0.1)), ("copying", (0.5, 0.55, 0.3, 0.9, 0.0))],
 )
 def test_the_best_score_comes_first(score, from_best_to_worst):
-    assert tuple(sorted(from_best_to_worst, key=lambda value: _badness(score, value))) == from_best_to_worst
+    goal = find_measure(plugins.load().registry, score).goal
+    assert tuple(sorted(from_best_to_worst, key=goal.distance)) == from_best_to_worst

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import TrainingError
+from ganzoo.measure import Goal
 from ganzoo.training.checkpoint import Checkpoints, DamagedError, read_checkpoint
 from ganzoo.training.folder import remove_leftovers
 from ganzoo.training.state import Snapshot
@@ -43,6 +44,39 @@ def test_the_newest_and_the_best_stay(tmp_path):
     best, score = checkpoints.best()
     assert same(best, snapshot(2))
     assert score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("goal", "scores", "kept"),
+    [(Goal("higher"), [0.1, 0.9, 0.3, 0.2, 0.4], 2), (Goal(None, 0.5), [0.9, 0.1, 0.55, 0.0, 1.0], 3)],
+    ids=["higher is better", "nearest to its ideal"],
+)
+def test_the_best_is_the_one_in_the_measures_good_direction(tmp_path, goal, scores, kept):
+    checkpoints = Checkpoints(tmp_path, keep=1, by="x", judge="me", goal=goal)
+    for step, score in enumerate(scores, 1):
+        checkpoints.save(snapshot(step), {"x": score})
+    assert sorted(int(p.name) for p in tmp_path.iterdir()) == [8 * kept, 40]
+    assert same(checkpoints.best()[0], snapshot(kept))
+    # Somebody else's checkpoints go by another score, and keep the best of this one all the same.
+    Checkpoints(tmp_path, keep=1, by="fd").save(snapshot(6), {"fd": 1.0})
+    assert checkpoints.best()[1] == scores[kept - 1]
+
+
+def test_checkpoints_that_say_no_direction_had_their_best_at_the_lowest(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=5, by="fd")
+    for step, score in enumerate([2.0, 1.0, 3.0], 1):
+        path = checkpoints.save(snapshot(step), {"fd": score})
+        state = json.loads((path / "state.json").read_text())
+        assert state.pop("goal") == {"better": "lower", "ideal": None}
+        (path / "state.json").write_text(json.dumps(state))
+        manifest = json.loads((path / "manifest.json").read_text())
+        content = (path / "state.json").read_bytes()
+        manifest["files"]["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        (path / "manifest.json").write_text(json.dumps(manifest))
+    best, score = checkpoints.best()
+    assert (score, best.step) == (1.0, 2)
+    Checkpoints(tmp_path, keep=1).save(snapshot(4))
+    assert sorted(int(p.name) for p in tmp_path.iterdir()) == [16, 32]
 
 
 def test_a_checkpoint_holds_nothing_but_safetensors_and_json(tmp_path):

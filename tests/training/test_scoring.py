@@ -165,6 +165,43 @@ def test_a_score_that_the_judge_does_not_give_is_refused_before_training(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+class Covered(Told):
+    """Says what it is told to say of a score of which higher is better, by the table of measures."""
+
+    names = ("coverage",)
+
+    def __call__(self, generator, data):
+        return {"coverage": self.scores.pop(0)}
+
+
+def test_where_higher_is_better_the_highest_is_kept_and_reached(tmp_path):
+    class Listening(Watcher):
+        def __init__(self):
+            self.heard = []
+
+        def noticed(self, text):
+            self.heard.append(text)
+
+    watcher = Listening()
+    train(tmp_path / "run", Scoring(Covered(0.1, 0.7, 0.3, 0.2, 0.4), every=64, by="coverage"), watcher=watcher)
+    assert (scored(tmp_path / "run")["score"], scored(tmp_path / "run")["images"]) == (0.7, 128)
+    assert any(text.endswith("the best was 0.7 after 128") for text in watcher.heard)
+    run = train(tmp_path / "until", Scoring(Covered(0.1, 0.7, 0.9), every=64, by="coverage", until=0.5))
+    assert run.images == 128
+
+
+def test_a_judges_own_score_goes_down_unless_it_says_otherwise(tmp_path):
+    class Whim(Told):
+        names = ("whim",)
+
+        def __call__(self, generator, data):
+            return {"whim": self.scores.pop(0)}
+
+    train(tmp_path / "low", Scoring(Whim(2.0, 1.0, 3.0), every=64, by="whim"), images=192)
+    train(tmp_path / "high", Scoring(Whim(2.0, 1.0, 3.0), every=64, by="whim", better="higher"), images=192)
+    assert [scored(tmp_path / name)["score"] for name in ("low", "high")] == [1.0, 3.0]
+
+
 def test_the_curve_is_drawn_where_matplotlib_is(tmp_path):
     pytest.importorskip("matplotlib")
     train(tmp_path, Scoring(Brightness(), every=100))

