@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from torch import nn
 
 from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError, describe
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, Trainer
+from ganzoo.latents import Latent
 from ganzoo.modalities.base import Modality
 from ganzoo.options import OPTIONS_OF, as_named_now, options_of, parameters_of
 from ganzoo.registry import Kind, Origin, Registry
@@ -123,6 +123,7 @@ def build_networks(
     *,
     num_classes: int = 0,
     latent_shape: Sequence[int] | None = None,
+    latents: Sequence[Latent] = (),
     options: Mapping[str, Mapping[str, Json]] | None = None,
 ) -> dict[str, nn.Module]:
     """Every network by role, with fresh weights; the generator comes first, and its latents are told to the others.
@@ -131,7 +132,7 @@ def build_networks(
         parts: Role -> part.
         modality: What samples are.
         num_classes: Classes in the data's labels, 0 for none.
-        latent_shape: For when no generator is among the parts.
+        latent_shape, latents: For when no generator is among the parts.
         options: Likewise, role -> the options of networks that are not among the parts.
 
     Raises:
@@ -144,10 +145,10 @@ def build_networks(
         "value_range": modality.value_range,
         "modality": modality,
         "latent_shape": latent_shape,
-        "latents": (),
+        "latents": tuple(latents),
     }
     told = dict(options or {}) | {role: part.arguments for role, part in parts.items()}
-    context |= {f"{role}{OPTIONS_OF}": MappingProxyType(dict(arguments)) for role, arguments in told.items()}
+    context |= {f"{role}{OPTIONS_OF}": dict(arguments) for role, arguments in told.items()}
     networks: dict[str, nn.Module] = {}
     for role in sorted(parts, key=lambda r: r != "generator"):
         network = parts[role].build(role, **context)
@@ -155,7 +156,7 @@ def build_networks(
             if network.sample_shape != context["sample_shape"]:
                 asked = context["sample_shape"]
                 raise PluginError(f"generator {parts[role].name!r} makes {network.sample_shape}, asked for {asked}")
-            context |= {"latent_shape": network.latent_shape, "latents": network.latents}
+            context |= {"latent_shape": network.latent_shape, "latents": network._ganzoo_latents}
         networks[role] = network
     return networks
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from pydantic import ValidationError
 
 from ganzoo import plugins
-from ganzoo.errors import ModelError, PluginError
+from ganzoo.errors import GanzooError, ModelError, PluginError
 from ganzoo.modalities.base import Modality
 from ganzoo.modalities.inferred import of_shape
 from ganzoo.model_folder import ModelConfig, PluginConfig
@@ -25,8 +27,11 @@ def modality_of(config: ModelConfig) -> Modality:
     entry = plugins.load().registry.find("modality", f"{told.plugin.distribution}:{told.name}")
     if entry is None:
         raise missing(f"the modality {told.name!r}", told.plugin)
+    found = entry.resolve()
+    if not (isinstance(found, type) and issubclass(found, Modality)):
+        raise PluginError(f"{entry.qualified!r}, registered as a modality, is none: it does not derive from ganzoo.Modality")
     try:
-        modality: Modality = entry.resolve().model_validate(told.fields)
+        modality = found.model_validate(told.fields)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, ("modality", *first["loc"])))[:200]
@@ -51,9 +56,11 @@ def origin_of(registry: Registry, modality: Modality) -> Origin:
     Raises:
         PluginError: None does, and so no model of such samples could be loaded again.
     """
-    for entry in registry.entries("modality", modality.name):
-        if entry.resolve() is type(modality):
-            return entry.origin
+    for entry in registry.entries("modality"):
+        # Another plugin's of the same name may be one that cannot be imported.
+        with contextlib.suppress(GanzooError):
+            if entry.name == modality.name and entry.resolve() is type(modality):
+                return entry.origin
     raise PluginError(
         f"the modality {type(modality).__name__} ({modality.name!r}) is registered by no plugin",
         hint=f"in its plugin: registry.add('modality', {modality.name!r}, 'module:{type(modality).__name__}')",

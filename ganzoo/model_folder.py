@@ -11,13 +11,13 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.files import parse_json, user_path, write_json
-from ganzoo.modalities.base import MAX_SIZE, PREVIEW_FORMS, Shape
+from ganzoo.modalities.base import MAX_SIZE, PREVIEW_FORMS, Shape, Size
 from ganzoo.packages import NEWER
 from ganzoo.variant import NAME, Json, leaves
 
@@ -72,12 +72,27 @@ class NetworkConfig(BaseModel):
 
 
 class ModalityConfig(BaseModel):
-    """What samples are: the modality's name, the plugin that offers it, and its fields."""
+    """What samples are: the modality's name, the plugin that offers it, and its fields.
+
+    Attributes:
+        output, judged_by: As the modality has them, for those who do not import it.
+    """
 
     model_config = ConfigDict(frozen=True)
     name: Annotated[str, Field(pattern=rf"^{NAME.pattern}$", max_length=100)]
     plugin: PluginConfig
     fields: dict[str, Json]
+    output: Annotated[str, Field(pattern=r"^[a-z]{1,20}\.[a-z0-9]{1,10}$")] = "samples.npz"
+    judged_by: Annotated[str, Field(pattern=rf"^({NAME.pattern})?$", max_length=100)] = ""
+
+
+class LatentConfig(BaseModel):
+    """A part of the latents that has a name; see :class:`ganzoo.Latent`."""
+
+    model_config = ConfigDict(frozen=True)
+    name: Role
+    kind: Literal["normal", "uniform", "categorical"]
+    size: Size
 
 
 class ModelConfig(BaseModel):
@@ -93,6 +108,7 @@ class ModelConfig(BaseModel):
         num_classes: Classes in the data, 0 if it has no labels.
         class_names: Their names, if known.
         value_range: Lowest and highest value of a sample; None if unbounded.
+        latents: What the numbers of a latent are, in order; empty if they are standard normal, or its network knows.
         modality: What samples are; None in folders that are older than it, where shape and range say it.
         training: What the run was: preset, data, images seen, seconds, options.
         samples: The seeds that ``samples.png`` shows; None if it shows something else (translations of pictures, say).
@@ -110,6 +126,7 @@ class ModelConfig(BaseModel):
     num_classes: Annotated[int, Field(strict=True, ge=0, le=1 << 20)] = 0
     class_names: tuple[str, ...] = ()
     value_range: tuple[FiniteFloat, FiniteFloat] | None = None
+    latents: Annotated[tuple[LatentConfig, ...], Field(max_length=1000)] = ()
     modality: ModalityConfig | None = None
     training: dict[str, Json] = {}
     samples: SeedsConfig | None = None

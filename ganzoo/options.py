@@ -21,8 +21,11 @@ CONTEXT = ("sample_shape", "num_classes", "value_range", "modality", "latent_sha
 OPTIONS_OF = "_options"
 """What a parameter ends with that asks for the options of the role before it: ``generator_options``."""
 
-GIVEN = (*CONTEXT, "networks", "loss", "penalties", "augmentations")
-"""Parameters that are never options of a part: networks ask for those of CONTEXT, trainers for the others."""
+TRAINED = ("networks", "loss", "penalties", "augmentations")
+"""What a trainer's constructor may ask for by name."""
+
+BASES = "ganzoo.interfaces."
+"""Where the classes are that plugins derive from, whose own parameters are none of a component's."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def parameters_of(component: Callable[..., Any]) -> dict[str, inspect.Parameter]
     """
     found: dict[str, inspect.Parameter] = {}
     for owner in inspect.getmro(component) if inspect.isclass(component) else (component,):
+        if owner is not component and (owner is object or str(owner.__module__).startswith((BASES, "torch."))):
+            break
         function = owner.__init__ if inspect.isclass(owner) else owner
         try:
             parameters = inspect.signature(component if owner is component else function).parameters.values()
@@ -100,8 +105,18 @@ def options_of(component: Callable[..., Any]) -> dict[str, Option]:
     return {
         name: Option(name, parameter.annotation, parameter.default, summaries.get(name, ""))
         for name, parameter in parameters_of(component).items()
-        if name not in GIVEN and not name.endswith(OPTIONS_OF)
+        if not _is_given(component, name)
     }
+
+
+def _is_given(component: Callable[..., Any], name: str) -> bool:
+    """Whether a component of its kind gets the parameter of that name from others, instead of its being an option."""
+    above = {base.__name__ for base in getattr(component, "__mro__", ()) if str(base.__module__).startswith(BASES)}
+    if "Trainer" in above:
+        return name in TRAINED
+    if above & {"Loss", "Penalty", "Augmentation"}:
+        return False
+    return name in CONTEXT or name.endswith(OPTIONS_OF)
 
 
 def renamed_of(component: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,11 +21,14 @@ from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError, desc
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
 from ganzoo.interfaces import Generator
+from ganzoo.latents import Latent
+from ganzoo.modalities.base import Modality
 from ganzoo.modality_of import missing, modality_of
-from ganzoo.model_folder import CONFIG, ModelConfig, find_folder, read_config, weights_file
+from ganzoo.model_folder import CONFIG, ModelConfig, find_folder, make_config, read_config, weights_file
 from ganzoo.options import OPTIONS_OF, parameters_of
 from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
+from ganzoo.variant import Json
 
 CONFIG_OF = "_ganzoo_config"
 """The attribute of a loaded network that no network has of its own."""
@@ -108,15 +111,17 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
         )
     part = _part(config, role, folder)
     path = folder / weights_file(role)
+    # What is imported for these is not imported where tensors have no memory.
+    told = _Told(modality_of(config), {other: _options(config, other, folder) for other in _asked(part)})
     try:
-        described = build_bounded(lambda: _build(part, role, config, folder), path)
+        described = build_bounded(lambda: _build(part, role, config, told), path)
         if role == "generator" and described.latent_shape != config.latent_shape:
             raise RuntimeError(f"its latents have shape {described.latent_shape}, {CONFIG} says {config.latent_shape}")
         _compare(path, described)
-        if (told := config.networks[role].sha256) not in (None, sha256(path)):
-            raise RuntimeError(f"it is not the file that {CONFIG} was written with, whose SHA-256 is {told}")
+        if (known := config.networks[role].sha256) not in (None, sha256(path)):
+            raise RuntimeError(f"it is not the file that {CONFIG} was written with, whose SHA-256 is {known}")
         # Not the one that was built with room to spare: a constructor may have looked at where its tensors were.
-        network = _build(part, role, config, folder)
+        network = _build(part, role, config, told)
         network.load_state_dict(load_file(path), strict=True)
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path} cannot be loaded: {shorten(error)}") from error
@@ -205,16 +210,44 @@ def _versions(config: ModelConfig, origin: Origin) -> str:
     return f"{wrote}; here are {origin.version} and {__version__}"
 
 
-def _build(part: Part, role: str, config: ModelConfig, folder: Path) -> nn.Module:
-    # As the installed plugins have them: with the options that are newer than the folder.
-    asked = [other for other in config.networks if f"{other}{OPTIONS_OF}" in parameters_of(part.component)]
-    options = {other: _part(config, other, folder).arguments for other in asked}
+class _Told(NamedTuple):
+    """What a network may ask for that is not in its own arguments: what samples are, and the options of other roles."""
+
+    modality: Modality
+    options: dict[str, dict[str, Json]]
+
+
+def _asked(part: Part) -> list[str]:
+    """The roles whose options a network asks for."""
+    return [name.removesuffix(OPTIONS_OF) for name in parameters_of(part.component) if name.endswith(OPTIONS_OF)]
+
+
+def _options(config: ModelConfig, role: str, folder: Path) -> dict[str, Json]:
+    """Of a network that may not be in the folder, which then says how it was built all the same; as strict as for one that is.
+
+    Raises:
+        ModelError: The folder does not say it, or nothing installed is built so.
+    """
+    if role in config.networks:
+        return _part(config, role, folder).arguments
+    said = config.training.get(role)
+    if not isinstance(said, dict) or not isinstance(said.get("arguments"), dict):
+        raise ModelError(f"{folder / CONFIG} does not say how its {role} was built")
+    distribution = said.get("distribution") or config.plugin.distribution
+    version = config.plugin.version if distribution == config.plugin.distribution else "0"
+    told = {"component": said.get("name"), "plugin": {"distribution": distribution, "version": version}}
+    whole = config.model_dump(exclude={"networks"}) | {"networks": {role: {**told, "arguments": said["arguments"]}}}
+    return _part(make_config(whole), role, folder).arguments
+
+
+def _build(part: Part, role: str, config: ModelConfig, told: _Told) -> nn.Module:
     networks = build_networks(
         {role: part},
-        modality_of(config),
+        told.modality,
         num_classes=config.num_classes,
         latent_shape=config.latent_shape,
-        options=options,
+        latents=[Latent(latent.name, latent.kind, latent.size) for latent in config.latents],
+        options=told.options,
     )
     return networks[role]
 

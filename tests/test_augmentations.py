@@ -9,7 +9,7 @@ import torch
 
 import ganzoo
 from ganzoo.augmentations import Mirror, Shift
-from ganzoo.errors import UsageError
+from ganzoo.errors import PluginError, UsageError
 from ganzoo.noise import Noise
 
 SMALL = {"generator.hidden": [16], "discriminator.hidden": [16], "batch_size": 32}
@@ -80,22 +80,56 @@ def test_a_run_with_augmentations_goes_on_to_the_same_bits(tmp_path):
 class Controlled(Mirror):
     """Its strength grows at every step."""
 
-    def adapt(self, real_logits, images):
+    def adapt(self, real_logits):
+        assert len(real_logits) == SMALL["batch_size"]
         self.p.add_(0.01).clamp_(max=1)
 
 
 def test_what_a_controller_has_come_to_is_kept_in_checkpoints(tmp_path):
-    from ganzoo.training.checkpoint import Checkpoints
-
     words = {"options": {**SMALL, "augmentations": {f"{__name__}:Controlled": {"p": 0.0}}}, "threads": 1, "watcher": None}
     run = ganzoo.train("mlp", images=320, out=tmp_path / "run", **words)
-    snapshot = Checkpoints(run.folder / "checkpoints").load(lambda text: None)
-    (kept,) = [tensor for name, tensor in snapshot.tensors["trainer"].items() if name.endswith("p")]
-    assert float(kept) == pytest.approx(0.1)
+    assert float(_strength(run)) == pytest.approx(0.1)
     ganzoo.train("mlp", images=640, out=tmp_path / "run", **words)
+    assert float(_strength(run)) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_a_controller_is_asked_once_in_a_step_however_the_batch_is_cut(tmp_path, parts):
+    options = {**SMALL, "accumulate": parts, "augmentations": {f"{__name__}:Controlled": {"p": 0.0}}}
+    run = ganzoo.train("mlp", images=320, out=tmp_path / "run", options=options, threads=1, watcher=None)
+    assert float(_strength(run)) == pytest.approx(0.1)
+
+
+def _strength(run):
+    from ganzoo.training.checkpoint import Checkpoints
+
     snapshot = Checkpoints(run.folder / "checkpoints").load(lambda text: None)
     (kept,) = [tensor for name, tensor in snapshot.tensors["trainer"].items() if name.endswith("p")]
-    assert float(kept) == pytest.approx(0.2)
+    return kept
+
+
+class Crops(Mirror):
+    """Returns samples of another shape."""
+
+    def __call__(self, samples, noise):
+        return samples[..., 1:]
+
+
+class Breaks(Mirror):
+    """Does not work."""
+
+    def __call__(self, samples, noise):
+        raise ValueError("out of order")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("Crops", r"returned samples of \(32, 1, 28, 27\)"), ("Breaks", "failed: ValueError: out of order")]
+)
+def test_an_augmentation_that_does_not_work_is_named_before_the_first_step(tmp_path, name, said):
+    options = {**SMALL, "augmentations": {f"{__name__}:{name}": {}}}
+    with pytest.raises(PluginError, match=f"the augmentation '{__name__}:{name}' {said}"):
+        ganzoo.train("mlp", images=320, out=tmp_path / "run", options=options, threads=1, watcher=None)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_command_takes_them_by_name_and_strength(run_ganzoo, tmp_path):

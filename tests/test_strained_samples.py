@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +174,8 @@ def test_an_augmentation_of_a_strangers_is_applied_to_what_the_discriminator_see
     assert not all(torch.equal(runs["plain"][key], runs["strong"][key]) for key in runs["plain"])
     told = json.loads((tmp_path / "strong" / "config.json").read_text())
     assert told["augmentations"]["strained-grain"]["arguments"] == {"p": 1.0, "size": 0.1}
-    assert "--augment" in done.stderr or "strained-grain" in told["command"]
+    again = ganzoo_with_strained(*shlex.split(told["command"])[1:], "--dry-run")
+    assert json.loads(again.stdout)["augmentations"] == told["augmentations"]
 
 
 def test_an_augmentation_for_pictures_refuses_what_is_none(tmp_path):
@@ -246,3 +251,59 @@ def test_what_no_protocol_judges_is_refused_in_one_line(ganzoo_with_strained):
     said = "ganzoo: run cannot be scored: nothing says by which protocol rows of a table"
     assert refused.stderr.startswith(said)
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_head_knows_of_the_generators_codes_and_options_also_when_it_is_loaded(tmp_path):
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32))
+    options = {"generator.digits": 4, "discriminator.hidden": 24}
+    words = {"data": str(tmp_path / "rows.npy"), "options": options, "threads": 1, "watcher": None}
+    run = ganzoo.train("strained-codes", out=tmp_path / "run", **words)
+    generator, head = (ganzoo.load(run.folder, role=role) for role in ("generator", "head"))
+    assert [(latent.name, latent.kind, latent.size) for latent in generator.latents] == [
+        ("noise", "normal", 5),
+        ("angle", "uniform", 1),
+        ("digit", "categorical", 4),
+    ]
+    assert head(generator.sample(seeds=range(3))).shape == (3, 5)
+    assert head.told == ({"digits": 4, "hidden": 16}, {"hidden": 24})
+    told = json.loads((run.folder / "model" / "config.json").read_text())
+    for change, said in (
+        ({"training": {}}, "does not say how its discriminator was built"),
+        ({"training": {**told["training"], "discriminator": {"name": "os:system", "arguments": {}}}}, "declares"),
+        ({"latents": [{"name": "noise", "kind": "gamma", "size": 5}]}, "latents"),
+    ):
+        write_json(run.folder / "model" / "config.json", {**told, **change})
+        with pytest.raises(ModelError, match=said):
+            ganzoo.load(run.folder, role="head")
+
+
+def test_loading_a_model_leaves_what_a_plugin_made_when_it_was_imported_as_it_is(ganzoo_with_strained, tmp_path):
+    run = ganzoo.train("strained-table", out=tmp_path / "run", threads=1, watcher=None)
+    code = f"import ganzoo; g = ganzoo.load({str(run.folder)!r}); from strained_gans.table import KEPT; print(KEPT.tolist())"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(STRAINED), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[0, 1, 2]", done.stderr
+
+
+def test_data_sets_that_differ_in_what_their_samples_are_are_two(load_plugins):
+    table = plugins.load().registry.resolve("dataset", "strained-pets")()
+    columns = table.modality.columns
+    other = type(table.modality).of(columns[0].model_copy(update={"categories": ("dog", "cat")}), *columns[1:])
+    turned = ganzoo.Store(table.name, table.samples, modality=other)
+    assert table.describe() != turned.describe()
+    assert "modality" not in ganzoo.Store("x", torch.zeros(4, 3)).describe(), "what all can see is not said: older runs go on"
+
+
+def test_info_of_a_run_imports_neither_torch_nor_the_plugins_modality(ganzoo_with_strained, tmp_path):
+    ganzoo.train("strained-table", out=tmp_path / "run", threads=1, watcher=None)
+    done = ganzoo_with_strained("info", "run")
+    assert "-o samples.csv" in done.stdout, done.stderr
+    code = (
+        "import sys; sys.argv = ['ganzoo', 'info', 'run', '--json']\n"
+        "from ganzoo.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'strained_gans.table') if m in sys.modules], file=sys.stderr)"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(STRAINED), os.environ.get("PYTHONPATH", "")])}
+    told = subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.stderr.strip().endswith("[]"), told.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -122,6 +123,7 @@ class Store(Dataset):
             "dtype": str(self.samples.dtype).removeprefix("torch."),
             "num_classes": self.num_classes,
             "class_names": list(self.class_names),
+            **identity_of(self.modality, of_stored(self.samples)),
             "skipped": self.reading.skipped,
             "sha256": self._sha256,
         }
@@ -149,6 +151,14 @@ def sent(batch: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and batch.device.type == "cpu":
         return batch.pin_memory().to(device, non_blocking=True)
     return batch.to(device)
+
+
+def identity_of(modality: Modality, inferred: object) -> dict[str, Any]:
+    """What tells samples of one modality from those of another, for a data set's description; nothing if all can see it."""
+    if modality == inferred:
+        return {}
+    told = json.dumps(modality.to_json(), sort_keys=True).encode()
+    return {"modality": {"name": modality.name, "sha256": hashlib.sha256(told).hexdigest()}}
 
 
 def slug(text: str) -> str:

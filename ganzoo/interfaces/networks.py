@@ -25,7 +25,7 @@ class Generator(nn.Module, ABC):
 
     Attributes:
         latent_shape: Shape of one latent.
-        latents: What the numbers of a latent are, in order; empty if all are standard normal, or ``draw_latents`` knows.
+        latents: What the numbers of a latent are, in order, where it was told so.
         sample_shape: Shape of one sample.
         num_classes: 0 for an unconditional generator.
         block_size: How many samples :meth:`sample` computes at once. It is fixed, and so is a seed's row in a block,
@@ -50,7 +50,9 @@ class Generator(nn.Module, ABC):
             raise TypeError(f"{type(self).__name__} says its latent_shape, or what its latents are, and not both")
         if len({latent.name for latent in latents}) < len(latents):
             raise TypeError(f"two latents of {type(self).__name__} have one name: {[latent.name for latent in latents]}")
-        self.latents = tuple(latents)
+        if latents:
+            self.latents = tuple(latents)
+        self._ganzoo_latents = tuple(latents)
         self.latent_shape = tuple(latent_shape) if latent_shape is not None else (sum(latent.size for latent in latents),)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
@@ -61,8 +63,8 @@ class Generator(nn.Module, ABC):
 
     def draw_latents(self, count: int, rng: torch.Generator) -> Tensor:
         """``count`` latents ``(count, *latent_shape)`` on the device of ``rng``, as ``latents`` says, else standard normal."""
-        if self.latents:
-            return draw(self.latents, count, rng)
+        if self._ganzoo_latents:
+            return draw(self._ganzoo_latents, count, rng)
         return torch.randn(count, *self.latent_shape, generator=rng, device=rng.device)
 
     def truncate_latents(self, z: Tensor, threshold: float) -> Tensor:
@@ -72,10 +74,11 @@ class Generator(nn.Module, ABC):
             UsageError: Nothing in them is known to be normal.
         """
         if type(self).draw_latents is not Generator.draw_latents or not any(
-            latent.kind == "normal" for latent in self.latents or [Latent("z", "normal", 1)]
+            latent.kind == "normal" for latent in self._ganzoo_latents or [Latent("z", "normal", 1)]
         ):
             raise UsageError("this generator's latents are not normal, so they cannot be truncated")
-        return truncate_normal_parts(self.latents, z, threshold) if self.latents else truncate(z, threshold)
+        latents = self._ganzoo_latents
+        return truncate_normal_parts(latents, z, threshold) if latents else truncate(z, threshold)
 
     def sample(
         self,

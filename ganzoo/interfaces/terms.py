@@ -99,8 +99,8 @@ class Augmentation(ABC):
         p: How strong it is, in [0, 1]: mostly the probability with which a sample is changed.
 
     Attributes:
-        p: The same as a float32 tensor without axes on the samples' device. Whoever controls it while a run trains fills it in
-            place, so that a CUDA graph that was recorded reads it; it is kept in checkpoints.
+        p: The same as a float32 tensor without axes, which a trainer puts where samples are. Whoever controls it while a run
+            trains fills it in place, so that a CUDA graph that was recorded reads it; it is kept in checkpoints.
         capturable: As for :class:`Loss`. It may do nothing that depends on the value of ``p`` outside of tensors.
     """
 
@@ -121,12 +121,13 @@ class Augmentation(ABC):
         Each sample is changed by itself, with random numbers of its own from ``noise``.
         """
 
-    def adapt(self, real_logits: Tensor, images: int) -> None:  # noqa: B027 - most have no controller
+    def adapt(self, real_logits: Tensor) -> None:  # noqa: B027 - most have no controller
         """Change ``p`` by what the discriminator has just said of real samples, without waiting for the device.
 
+        Called once in a step, after the discriminator has learned, however the batch is cut and shared out.
+
         Args:
-            real_logits: ``(N,)`` or ``(N, K)``, detached.
-            images: Real samples shown before.
+            real_logits: ``(N,)`` or ``(N, K)`` of the whole batch, detached; in no order.
         """
 
     def state(self) -> Mapping[str, Any]:

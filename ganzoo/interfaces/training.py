@@ -38,6 +38,10 @@ class StepContext(ABC):
     def backward(self, loss: Tensor) -> None:
         """Accumulate gradients of ``loss``, a mean over this process's samples, in place of ``loss.backward()``."""
 
+    def gather(self, values: Tensor) -> Tensor:
+        """Rows ``(N, …)`` of all processes, one process's after another's; where there is one, the same rows."""
+        return values
+
     def latents(self, generator: nn.Module, count: int, purpose: str) -> Tensor:
         """``count`` latents for ``generator``, of the stream ``purpose``."""
         return self.noise(purpose).draw(count, generator.draw_latents)  # type: ignore[arg-type]

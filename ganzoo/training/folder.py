@@ -77,6 +77,9 @@ that comes later has for its default what was done before it."""
 MAY_LACK = ("penalties", "augmentations", ".arguments")
 """What keys end with of which there may be none: no matter whether a configuration says so, or leaves them out."""
 
+KIND = "dataset.modality."
+"""What keys begin with that say what samples are. Older runs do not say it, and so it is compared where both runs do."""
+
 WHOSE = ".distribution"
 """What a key ends with that says of which distribution a name is. Older runs say that of their variant alone, and so it is
 compared where both runs say it."""
@@ -298,6 +301,10 @@ def differences(
         if not any(key == option or key.startswith(f"{option}.") for key in told):
             before |= dict(_leaves(value, option))
     keys = [key for key in said if key not in FREE and key.partition(".")[0] not in FREE]
+    if "loss" not in new:
+        # Older runs of a trainer that takes none say one all the same.
+        keys = [key for key in keys if key.partition(".")[0] != "loss"]
+    keys = [key for key in keys if not key.startswith(KIND) or (key in before and key in after)]
     keys = [key for key in keys if not key.endswith(WHOSE) or (key in before and key in after)]
     found = [(_option(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
     if after.get("precision") == "auto":

@@ -43,7 +43,15 @@ class Step(StepContext):
         shard: Which samples of a batch this process has: ``(first, stride)``.
     """
 
-    def __init__(self, seed: int, device: torch.device, precision: torch.dtype, shard: tuple[int, int] = (0, 1)) -> None:
+    def __init__(
+        self,
+        seed: int,
+        device: torch.device,
+        precision: torch.dtype,
+        shard: tuple[int, int] = (0, 1),
+        gathering: Callable[[Tensor], Tensor] = lambda rows: rows,
+    ) -> None:
+        self._gathering = gathering
         self.seed = seed
         self.device = device
         self.precision = precision
@@ -56,6 +64,9 @@ class Step(StepContext):
 
     def autocast(self) -> AbstractContextManager[Any]:
         return autocast(self.device, self.precision)
+
+    def gather(self, values: Tensor) -> Tensor:
+        return self._gathering(values)
 
     def backward(self, loss: Tensor) -> None:
         loss.backward()  # type: ignore[no-untyped-call]

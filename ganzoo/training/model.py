@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,7 @@ def describe_model(
         },
         "sample_shape": store.sample_shape,
         "latent_shape": generator.latent_shape,
+        **({"latents": [asdict(latent) for latent in generator._ganzoo_latents]} if generator._ganzoo_latents else {}),
         "num_classes": store.num_classes,
         "class_names": store.class_names if _fit(store.class_names) else (),
         "value_range": store.value_range,
@@ -117,6 +119,8 @@ def describe_model(
             "name": store.modality.name,
             "plugin": _plugin(origin_of(plugins.load().registry, store.modality)),
             "fields": store.modality.to_json(),
+            "output": store.modality.output,
+            "judged_by": store.modality.judged_by,
         },
         "training": training,
         "samples": {"first": 0, "count": previewed} if type(prepared.trainer).preview is Trainer.preview else None,

@@ -109,6 +109,15 @@ class Processes:
             tensor /= self.count
         return tensor
 
+    @_together
+    def gather(self, rows: Tensor) -> Tensor:
+        """Rows of all processes, one process's after another's; every process must ask, with as many rows."""
+        if self.count == 1:
+            return rows
+        found = [torch.empty_like(rows) for _ in range(self.count)]
+        distributed.all_gather(found, rows.contiguous())
+        return torch.cat(found)
+
     def lead(self, optimizers: Iterable[torch.optim.Optimizer]) -> None:
         """From now on each of these optimizers steps along the mean of all processes' gradients."""
         if self.count > 1:

@@ -137,7 +137,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared, watcher: Watcher, st
         precision = settle_precision(prepared, feed, watcher)
     if past.threads is None and threads:
         threads.choose(*feed.batch(0, config.loop.batch_size))
-    context = Step(config.seed, processes.device, precision, (processes.rank, processes.count))
+    context = Step(config.seed, processes.device, precision, (processes.rank, processes.count), processes.gather)
     seconds = _take_up(past.snapshot, prepared, context, watcher) if past.snapshot else 0.0
     processes.lead(prepared.trainer.optimizers.values())
     if config.compile:

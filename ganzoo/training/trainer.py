@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from ganzoo.errors import PluginError, UsageError
+from ganzoo.errors import GanzooError, PluginError, UsageError, describe
 from ganzoo.interfaces import Augmentation, Critique, Loss, Penalty, StepContext, Trainer
 from ganzoo.noise import Noise
 from ganzoo.training.optimizers import create_optimizer
@@ -108,8 +108,6 @@ class AlternatingTrainer(Trainer):
                 self.augment(batch, shown[0].detach(), context, "fake"),
                 context,
             )
-            for augmentation in self.augmentations.values():
-                augmentation.adapt(real_logits[batch.index], context.images)
             return loss, metrics
 
         def generator_loss(batch: MicroBatch) -> Losses:
@@ -118,6 +116,11 @@ class AlternatingTrainer(Trainer):
             return self.generator_loss(batch, fakes, real_logits[batch.index], context)
 
         metrics = self.descend("discriminator", batches, discriminator_loss, context)
+        controlled = [a for a in self.augmentations.values() if type(a).adapt is not Augmentation.adapt]
+        if controlled:
+            whole = context.gather(torch.cat(list(real_logits.values())))
+            for augmentation in controlled:
+                augmentation.adapt(whole)
         if both_learn:
             with frozen(self.networks["discriminator"]):
                 metrics |= self.descend("generator", batches, generator_loss, context)
@@ -148,7 +151,17 @@ class AlternatingTrainer(Trainer):
     def augment(self, batch: MicroBatch, samples: Tensor, context: StepContext, which: str) -> Tensor:
         """Samples as the discriminator sees them; ``which`` tells the random numbers of one pass from those of another."""
         for name, augmentation in self.augmentations.items():
-            samples = augmentation(samples, batch.of(context.noise(f"augmentation {name} of {which}")))
+            noise = batch.of(context.noise(f"augmentation {name} of {which}"))
+            try:
+                changed = augmentation(samples, noise)
+            except GanzooError:
+                raise
+            except Exception as error:
+                raise PluginError(f"the augmentation {name!r} failed: {describe(error)}") from error
+            if changed.shape != samples.shape or changed.dtype != samples.dtype:
+                found, wanted = (f"{tuple(x.shape)}, {x.dtype}" for x in (changed, samples))
+                raise PluginError(f"the augmentation {name!r} returned samples of {found}; it was given {wanted}")
+            samples = changed
         return samples
 
     @property

@@ -117,6 +117,16 @@ PATCHES = Variant(
     penalties={"slope": {"weight": 1e-3}, "finite-difference": {"weight": 1e-3}, "gradient-penalty": {"weight": 0.1}},
     presets=presets(**{"generator.hidden": [32]}),
 )
+CODES = Variant(
+    name="strained-codes",
+    summary="latents with a code in them, and a head that knows of it",
+    paper=PAPER,
+    generator="strained_gans.codes:CodeGenerator",
+    discriminator="strained_gans.rows:RowDiscriminator",
+    networks={"head": "strained_gans.codes:CodeHead"},
+    keeps=("head",),
+    presets=presets(),
+)
 
 
 @hookimpl
@@ -134,5 +144,5 @@ def register(registry: Registrar) -> None:
     registry.add("measure", "strained-brightness", "strained_gans.brightness:BRIGHTNESS")
     registry.add("measure", "strained-overlap", "strained_gans.letters:OVERLAP")
     registry.add("protocol", "strained-letters", "strained_gans.letters:Letters", summary="texts, by their letters")
-    for variant in (LABELS, VAE_GAN, CYCLE, WAVES, ROWS, BACKBONE, TEXT, TABLE, VAE, PATCHES):
+    for variant in (LABELS, VAE_GAN, CYCLE, WAVES, ROWS, BACKBONE, TEXT, TABLE, VAE, PATCHES, CODES):
         registry.add_variant(variant)

@@ -14,6 +14,9 @@ from torch.nn.functional import one_hot
 
 from ganzoo import Modality, Samples, Store
 
+KEPT = torch.arange(3)
+"""A tensor that is made as the module is imported."""
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
