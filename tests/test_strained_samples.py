@@ -33,9 +33,10 @@ def _installed(load_plugins):
 
 
 @pytest.fixture
-def ganzoo_with_strained(run_ganzoo):
-    """The installed command, with the strained plugin beside it."""
-    return lambda *words: run_ganzoo(*words, plugins=[STRAINED])
+def ganzoo_with_strained(ganzoo_here, load_plugins):
+    """The command, with the strained plugin installed."""
+    load_plugins(STRAINED)
+    return ganzoo_here
 
 
 def test_texts_are_stored_as_bytes_and_come_back_as_lines(ganzoo_with_strained, tmp_path):

@@ -48,9 +48,11 @@ def generator(trained, load_plugins):
 
 
 @pytest.fixture
-def sample(run_ganzoo, trained, tmp_path):
+def sample(ganzoo_here, trained, load_plugins):
+    load_plugins(STRAINED)
+
     def run(*words):
-        return run_ganzoo("sample", trained, *words, "--device", "cpu", plugins=[STRAINED])
+        return ganzoo_here("sample", trained, *words, "--device", "cpu")
 
     return run
 
@@ -125,8 +127,8 @@ def test_what_is_no_class_is_named(text, says):
         parse_classes(["cat"], (), 5)
 
 
-def test_a_model_without_classes_says_so(run_ganzoo):
-    result = run_ganzoo("sample", "mlp-fashion-mnist", "--class", "Bag")
+def test_a_model_without_classes_says_so(ganzoo_here):
+    result = ganzoo_here("sample", "mlp-fashion-mnist", "--class", "Bag")
     assert result.returncode == 2
     assert result.stderr == (
         "ganzoo: --class: mlp-fashion-mnist has no classes to choose from, for its generator is unconditional; "

@@ -43,22 +43,22 @@ def test_a_run_ends_with_a_model_and_says_where(run_ganzoo, tmp_path):
     assert "ganzoo sample run" in result.stderr
 
 
-def test_few_pictures_that_are_shown_often_may_be_copied_and_the_run_says_how_to_look(run_ganzoo, tmp_path, photos):
+def test_few_pictures_that_are_shown_often_may_be_copied_and_the_run_says_how_to_look(ganzoo_here, tmp_path, photos):
     words = ("train", "mlp", "-o", "generator.hidden=8", "-o", "discriminator.hidden=8", "-o", "batch_size=20")
     options = ("--data", photos, "--resolution", "16", "--out", "run", "--no-mirror")
-    seldom = run_ganzoo(*words, *options, "--images", "1980")
+    seldom = ganzoo_here(*words, *options, "--images", "1980")
     assert "may make copies" not in seldom.stderr
-    often = run_ganzoo(*words, *options, "--images", "2000")
+    often = ganzoo_here(*words, *options, "--images", "2000")
     assert "each of the 20 samples was shown 100 times" in often.stderr
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     (command,) = re.findall(r"real ones: ganzoo (.*)", often.stderr)
-    look = run_ganzoo(*shlex.split(command), "--samples", "64")
+    look = ganzoo_here(*shlex.split(command), "--samples", "64")
     assert look.returncode == 0, look.stderr
     assert Image.open(tmp_path / "nearest.png").mode == "RGB"
 
 
-def test_own_pictures_in_colour(run_ganzoo, tmp_path, photos):
-    result = run_ganzoo("train", "dcgan", *TINY, "--data", photos, "--resolution", "32", "--images", "64", "--out", "run")
+def test_own_pictures_in_colour(ganzoo_here, tmp_path, photos):
+    result = ganzoo_here("train", "dcgan", *TINY, "--data", photos, "--resolution", "32", "--images", "64", "--out", "run")
     assert result.returncode == 0, result.stderr
     assert "cut.png" in result.stderr
     assert Image.open(tmp_path / "run" / "reals.png").mode == "RGB"
@@ -225,7 +225,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_bad_input_is_one_clear_line(run_ganzoo, tmp_path, case):
+def test_bad_input_is_one_clear_line(ganzoo_here, tmp_path, case):
     words, code, says = REFUSED[case]
     for folder in ("empty", "one", "corrupt"):
         (tmp_path / folder).mkdir()
@@ -234,7 +234,7 @@ def test_bad_input_is_one_clear_line(run_ganzoo, tmp_path, case):
         (tmp_path / "corrupt" / name).write_bytes(b"\x89PNG nothing")
     (tmp_path / "broken.zip").write_bytes(b"PK nothing")
     before = sorted(tmp_path.rglob("*"))
-    result = run_ganzoo("train", *words)
+    result = ganzoo_here("train", *words)
     assert result.returncode == code, result.stderr
     # What the data was understood to be may come first.
     *understood, line = result.stderr.splitlines()
@@ -247,8 +247,8 @@ def test_bad_input_is_one_clear_line(run_ganzoo, tmp_path, case):
 
 
 @pytest.mark.skipif(os.name != "posix" or not Path("/proc").is_dir(), reason="needs a folder that root cannot write to either")
-def test_a_folder_that_cannot_be_written_to(run_ganzoo):
-    result = run_ganzoo("train", "mlp", "--images", "32", "--out", "/proc/run")
+def test_a_folder_that_cannot_be_written_to(ganzoo_here):
+    result = ganzoo_here("train", "mlp", "--images", "32", "--out", "/proc/run")
     assert result.returncode in (1, 2)
     assert "/proc" in result.stderr
     assert "Traceback" not in result.stderr
@@ -280,35 +280,35 @@ def test_only_long_runs_are_scored_unasked():
 
 
 @pytest.mark.parametrize(("count", "scored"), [(499, False), (500, True)])
-def test_a_long_run_is_scored_unasked_where_there_are_pictures_enough(run_ganzoo, tmp_path, count, scored):
+def test_a_long_run_is_scored_unasked_where_there_are_pictures_enough(ganzoo_here, tmp_path, count, scored):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 255, (count, 8, 8, 3), np.uint8))
     words = ("train", "mlp", "--data", "own.npy", "--images", "5M", "--dry-run")
-    result = run_ganzoo(*words, env={"GANZOO_CACHE": str(tmp_path / "cache")})
+    result = ganzoo_here(*words, env={"GANZOO_CACHE": str(tmp_path / "cache")})
     assert result.returncode == 0, result.stderr
     scoring = json.loads(result.stdout).get("scoring")
     assert (scoring and (scoring["by"], scoring["every"], scoring["n_real"])) == (("fd", 500_000, 500) if scored else None)
 
 
-def test_few_pictures_can_be_scored_by_the_kernel_distance(run_ganzoo, tmp_path):
+def test_few_pictures_can_be_scored_by_the_kernel_distance(ganzoo_here, tmp_path):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     np.save(tmp_path / "few.npy", np.random.default_rng(0).integers(0, 255, (150, 28, 28), np.uint8))
     words = ("train", "mlp", "--data", "few.npy", "--images", "640", "--score-every", "320", "--out", "run")
     env = {"GANZOO_CACHE": str(tmp_path / "cache")}
-    refused = run_ganzoo(*words, env=env)
+    refused = ganzoo_here(*words, env=env)
     assert refused.returncode == 2
     assert "150 samples are too few" in refused.stderr
     assert "train --until kid=0" in refused.stderr
-    scored = run_ganzoo(*words, "--until", "kid=0", env=env)
+    scored = ganzoo_here(*words, "--until", "kid=0", env=env)
     assert scored.returncode == 0, scored.stderr
     assert "\nkid " in scored.stderr
 
 
-def test_a_run_that_is_scored_says_so_and_stops(run_ganzoo, tmp_path):
+def test_a_run_that_is_scored_says_so_and_stops(ganzoo_here, tmp_path):
     pytest.importorskip("torch_fidelity", reason="needs the package torch-fidelity")
     small = ["-o", "generator.width=4", "-o", "discriminator.width=4"]
     words = ("train", "dcgan", *small, "--images", "20k", "--score-every", "640", "--until", "fd=1000", "--out", "run")
-    result = run_ganzoo(*words, env={"GANZOO_CACHE": str(tmp_path / "cache")})
+    result = ganzoo_here(*words, env={"GANZOO_CACHE": str(tmp_path / "cache")})
     assert result.returncode == 0, result.stderr
     assert "after 640 images: as good as was asked for" in result.stderr
     assert (tmp_path / "run" / "scores.jsonl").exists()
