@@ -29,6 +29,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HUB = pytest.StashKey[Hub]()
 
+SLOW_MODULES = {
+    *("test_augmentations", "test_compatibility", "test_docs_python", "test_frozen", "test_network", "test_packaging"),
+    *("test_pinned", "test_request", "test_shipped_models", "test_strained", "test_strained_samples"),
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """No test reaches the real Hub: the client reads its address when it is imported, and every process that tests start
@@ -37,6 +42,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(serving.close)
     config.stash[HUB] = serving.enter_context(running())
     os.environ["HF_ENDPOINT"] = config.stash[HUB].endpoint
+
+
+SLOW_FOLDERS = ("cli", "evaluation", "hub", "shipped", "training")
+SLOW_FIXTURES = {"run_ganzoo", "ganzoo_here", "hub", "model", "installed", "train"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes, trains or scores is slow; ``-m 'not slow'`` leaves it out."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in SLOW_FOLDERS or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.path.stem in SLOW_MODULES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

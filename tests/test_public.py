@@ -1,6 +1,7 @@
 """The public names, and the floors of the house."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,24 @@ def test_the_core_does_not_know_the_variants_that_ship():
             if isinstance(node, ast.Compare):
                 compared = [c.value for c in [node.left, *node.comparators] if isinstance(c, ast.Constant)]
                 assert not any(isinstance(c, str) and c.startswith(SHIPPED) for c in compared), f"{path}:{node.lineno}"
+
+
+def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Of its body, without its docstring."""
+    first = function.body[1] if ast.get_docstring(function) and len(function.body) > 1 else function.body[0]
+    return function.end_lineno - first.lineno + 1
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_and_functions_can_be_read_in_one_sitting(path):
+    text = path.read_text()
+    assert text.count("\n") <= 350
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert {f.name: lines_of_code(f) for f in functions if lines_of_code(f) > 60} == {}
+
+
+def test_whether_samples_are_pictures_is_asked_of_nobody_but_their_modality():
+    root = PACKAGE.parent
+    files = [path for folder in ("ganzoo", "plugins", "benchmarks") for path in (root / folder).rglob("*.py")]
+    asked = [path for path in files if re.search("is_pictures|can_be_drawn|drawn=", path.read_text())]
+    assert not asked

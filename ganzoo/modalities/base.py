@@ -103,6 +103,11 @@ class Modality(BaseModel, ABC):
         """Lowest and highest value of a sample as networks see it; None if it is unbounded."""
         return None
 
+    @property
+    def side(self) -> int | None:
+        """Pixels of the larger side, by which presets may differ; None for what is no picture."""
+        return None
+
     @abstractmethod
     def check(self, stored: Tensor) -> str:
         """What is wrong with rows of a data set, in words that go on from its name; empty if nothing is.

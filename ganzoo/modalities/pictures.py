@@ -59,6 +59,10 @@ class Pictures(Modality):
     def value_range(self) -> tuple[float, float] | None:
         return (-1.0, 1.0)
 
+    @property
+    def side(self) -> int | None:
+        return max(self.sample_shape[1:])
+
     def check(self, stored: Tensor) -> str:
         if tuple(stored.shape[1:]) != self.sample_shape or str(stored.dtype) != "torch.uint8":
             wanted = ", ".join(map(str, self.sample_shape))

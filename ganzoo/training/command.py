@@ -90,7 +90,7 @@ def _simplest(config: RunConfig, registry: Registry, without: Collection[str]) -
     """
     chosen = config.variant.presets[config.preset]
 
-    def preset(sample_shape: tuple[int, ...] | None) -> RunConfig:
+    def preset(side: int | None) -> RunConfig:
         return resolve(
             registry,
             config.entry.qualified,
@@ -101,10 +101,10 @@ def _simplest(config: RunConfig, registry: Registry, without: Collection[str]) -
             budget_images=config.budget.images,
             start=config.start,
             inherited=config.inherited,
-            sample_shape=sample_shape,
+            side=side,
         )
 
-    plain = preset(config.sample_shape)
+    plain = preset(config.side)
     changes = dict(_changes(plain, config, registry, without))
     if plain.step is None:
         return plain, changes

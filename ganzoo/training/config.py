@@ -26,7 +26,7 @@ class RunConfig:
 
     Attributes:
         given: The options that the user gave.
-        sample_shape: Of the data, once it has been read.
+        side: Of the data's pictures, once it has been read; None before, and for what is no picture.
         step: From how many pixels a side on the preset is as it is here (see :class:`Preset`), if it is so for such pictures.
         start: What the user named to start from.
         taken: What the run takes over from there.
@@ -49,7 +49,7 @@ class RunConfig:
     start: str | None = None
     data_origin: Origin | None = None
     given: Mapping[str, Json] = field(default_factory=dict)
-    sample_shape: tuple[int, ...] | None = None
+    side: int | None = None
     step: int | None = None
     taken: Taken | None = field(default=None, repr=False, compare=False)
     inherited: Mapping[str, Json] | None = field(default_factory=dict)
@@ -131,7 +131,7 @@ def resolve(
     compile: bool = False,  # noqa: A002 - torch's own word for it
     threads: int | None = None,
     start: Start | str | None = None,
-    sample_shape: tuple[int, ...] | None = None,
+    side: int | None = None,
     inherited: Mapping[str, Json] | None = None,
 ) -> RunConfig:
     """Lay ``options`` over a preset over the variant, and check every name and value. Reads no data, builds no network.
@@ -147,7 +147,7 @@ def resolve(
         data, resolution, seed, budget_seconds, budget_images, precision, compile, threads: As for :func:`ganzoo.train`.
         start: The trained networks that the run starts from, or the name alone, of a run that is only to be described.
         inherited: With a name alone: the options that come from there, if they are known.
-        sample_shape: Of the data, once it has been read: ``(C, H, W)`` of pictures, for which a preset may be another.
+        side: The larger side of the data's pictures, once it has been read, for which a preset may be another.
 
     Raises:
         UnknownNameError: A name or key that is not known, with the nearest ones.
@@ -174,7 +174,7 @@ def resolve(
     taken = take(registry, entry, preset, given, start) if isinstance(start, Start) else None
     if start is None or taken:
         inherited = taken.options if taken else {}
-    laid = lay(registry, entry, preset, given, sample_shape, inherited)
+    laid = lay(registry, entry, preset, given, side, inherited)
     dataset = registry.find("dataset", data.partition("?")[0]) if isinstance(data, str) else None
     if budget_images is None and ("images" in given or budget_seconds is None):
         budget_images = laid.loop.images
@@ -197,12 +197,12 @@ def resolve(
         inherited=inherited,
         data_origin=dataset.origin if dataset else None,
         given=given,
-        sample_shape=sample_shape,
+        side=side,
         step=laid.step,
     )
 
 
-def fitted(config: RunConfig, registry: Registry, sample_shape: tuple[int, ...]) -> RunConfig:
-    """The run, with its preset as it is for samples of that shape. Raises as :func:`resolve`."""
-    laid = lay_for(registry, config.entry, config.preset, config.given, sample_shape, config.inherited)
-    return replace(config, **laid._asdict(), sample_shape=sample_shape)
+def fitted(config: RunConfig, registry: Registry, side: int | None) -> RunConfig:
+    """The run, with its preset as it is for pictures of that size. Raises as :func:`resolve`."""
+    laid = lay_for(registry, config.entry, config.preset, config.given, side, config.inherited)
+    return replace(config, **laid._asdict(), side=side)

@@ -35,16 +35,16 @@ def lay(
     entry: Entry,
     preset: str,
     given: Mapping[str, Json],
-    sample_shape: tuple[int, ...] | None,
+    side: int | None,
     inherited: Mapping[str, Json] | None = None,
 ) -> Laid:
     """As :func:`lay_for`; before there is data, in whichever way of the preset the options are known."""
     try:
-        return lay_for(registry, entry, preset, given, sample_shape, inherited)
+        return lay_for(registry, entry, preset, given, side, inherited)
     except UnknownNameError:
-        for side in entry.target.presets[preset].from_pixels if sample_shape is None else ():  # type: ignore[union-attr]
+        for least in entry.target.presets[preset].from_pixels if side is None else ():  # type: ignore[union-attr]
             with contextlib.suppress(UnknownNameError):
-                return lay_for(registry, entry, preset, given, (1, side, side), inherited)
+                return lay_for(registry, entry, preset, given, least, inherited)
         raise
 
 
@@ -53,17 +53,17 @@ def lay_for(
     entry: Entry,
     preset: str,
     given: Mapping[str, Json],
-    sample_shape: tuple[int, ...] | None,
+    side: int | None,
     inherited: Mapping[str, Json] | None = None,
 ) -> Laid:
-    """Lay options over a preset over a variant, for samples of a shape, if it is known.
+    """Lay options over a preset over a variant, for pictures of ``side`` pixels, if that is known and these are pictures.
 
     Those of trained networks that the run starts from, ``inherited``, come between the preset's and the user's.
     """
     described: Variant = entry.target  # type: ignore[assignment]
     plan, chosen = _Plan(registry, entry, given), described.presets[preset]
     plan.lay(chosen)
-    step = chosen.step(max(sample_shape[1:])) if sample_shape is not None and len(sample_shape) == 3 else None
+    step = chosen.step(side)
     # Parts go together: who chooses one of them has the others as they are for pictures of any size.
     if step is not None and not given.keys() & {key for key in chosen.from_pixels[step] if key in {*plan.names, *TERMS}}:
         plan.lay(Preset(summary="", options=chosen.from_pixels[step]))

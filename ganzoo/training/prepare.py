@@ -146,7 +146,7 @@ def prepare(
     if len(store) < max(FEW, config.loop.batch_size):
         few = f"{len(store):,} samples are so few that a model may do no more than learn them by heart"
         following.noticed(f"{few}: 'ganzoo evaluate --measures copying' tells whether it did")
-    config = fitted(config, registry, store.sample_shape)
+    config = fitted(config, registry, store.modality.side)
     mirror = settle_mirror(config, store, processes)
     seed_layers(processes.device, stream(config.seed, 0, "weights"))
     networks = build_networks(

@@ -93,7 +93,7 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
         budget_images=run["budget"]["images"],
         compile=run["compile"],
         start=run["start"]["from"] if run.get("start") else None,
-        sample_shape=tuple(run["dataset"]["sample_shape"]),
+        side=_side(run["dataset"]),
     )
 
 
@@ -121,3 +121,9 @@ def _known(registry: Registry, kind: Kind, part: Mapping[str, Any]) -> str:
 
 def _named(name: str, distribution: str | None) -> str:
     return f"{distribution}:{name}" if distribution else name
+
+
+def _side(dataset: Mapping[str, Any]) -> int | None:
+    """The larger side of the pictures that a run was trained on; None if they were none."""
+    shape = dataset["sample_shape"]
+    return max(shape[1:]) if dataset.get("dtype") == "uint8" and len(shape) == 3 and "modality" not in dataset else None

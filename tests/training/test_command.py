@@ -71,7 +71,7 @@ LARGE += [{"options": {"penalties.gradient-penalty.weight": 5.0, "lr": 1e-3}}]
 def test_the_command_is_the_run_for_large_pictures_too(asked, tmp_path):
     np.save(tmp_path / "large.npy", np.zeros((8, 96, 96, 3), np.uint8))
     config = resolve(plugins.load().registry, "dcgan", data=str(tmp_path / "large.npy"), **asked)
-    config = fitted(config, plugins.load().registry, (3, 96, 96))
+    config = fitted(config, plugins.load().registry, 96)
     told = CliRunner().invoke(cli, [*shlex.split(command_of(config, shared=False))[1:], "--dry-run"])
     assert told.exit_code == 0, told.output
     described = json.loads(told.stdout)
