@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -67,11 +67,6 @@ def scores_of(measure: Measure, evidence: Evidence) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise PluginError(f"its {name} is {type(value).__name__}, and a score is a number")
     return {str(name): float(value) for name, value in values.items()}
-
-
-def best_first(measure: Measure, scores: Mapping[Any, float]) -> list[Any]:
-    """The keys of scores, those of the best ones first."""
-    return sorted(scores, key=lambda key: measure.goal.distance(scores[key]))
 
 
 def prominent(measures: Iterable[Measure], least: int) -> tuple[str, ...]:

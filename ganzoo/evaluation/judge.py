@@ -11,7 +11,6 @@ from ganzoo.data.order import Order
 from ganzoo.data.store import Store
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.by_features import FeaturesProtocol
-from ganzoo.evaluation.case import lacking
 from ganzoo.evaluation.distances import fidelity
 from ganzoo.evaluation.protocol import Protocol, protocol_of
 from ganzoo.evaluation.subject import Subject
@@ -25,6 +24,8 @@ SAMPLES = 5_000
 
 FEWEST = 500
 """Of fewer pictures nobody's run is scored unasked: chance would choose among its checkpoints."""
+
+FEW_WILL_DO = "go by the kernel distance, which is unbiased (evaluate --measures kid, train --until kid=0), or score more"
 
 
 class Judge:
@@ -83,18 +84,18 @@ class Judge:
                 )
         protocol.open(data)
         rows = Order(len(data), 0).indices(0, min(self.samples, len(data)))
-        missing = lacking(protocol, wanted, Counts(len(rows), len(rows), protocol.width))
-        for name, why in missing.items():
-            raise UsageError(f"{data.name} cannot be scored by {name}: {why}", hint=_HINT if name == "fd" else None)
+        counts = Counts(len(rows), len(rows), protocol.width)
+        for measure in wanted:
+            if why := protocol.lacking(measure):
+                raise UsageError(f"{data.name} cannot be scored by {measure.name}: {why}")
+            if why := measure.too_few(counts):
+                raise UsageError(f"{len(rows)} samples are too few to score a run by {measure.name}: {why}", hint=FEW_WILL_DO)
         if any("torch-fidelity" in measure.needs for measure in wanted):
             fidelity()
         real = protocol.stored(data, rows)
         if isinstance(protocol, FeaturesProtocol):
             _ = real.features
         self._ready = _Ready(protocol, wanted, real, data.modality)
-
-
-_HINT = "go by the kernel distance, which is unbiased: train --until kid=0"
 
 
 class _Ready:
