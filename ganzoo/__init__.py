@@ -44,7 +44,7 @@ _PUBLIC = {
     "decode": "ganzoo.pretrained",
     "list_variants": "ganzoo.plugins",
     "train": "ganzoo.request",
-    "Run": "ganzoo.training.run",
+    "Run": "ganzoo.training.result",
     "Watcher": "ganzoo.training.watcher",
     "Status": "ganzoo.training.watcher",
     "ProgressBar": "ganzoo.training.progress",
@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     from ganzoo.request import train as train
     from ganzoo.training.optimizers import create_optimizer as create_optimizer
     from ganzoo.training.progress import ProgressBar as ProgressBar
-    from ganzoo.training.run import Run as Run
+    from ganzoo.training.result import Run as Run
     from ganzoo.training.scoring import Scoring as Scoring
     from ganzoo.training.trainer import AlternatingTrainer as AlternatingTrainer
     from ganzoo.training.trainer import frozen as frozen

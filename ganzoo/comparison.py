@@ -28,7 +28,7 @@ from ganzoo.request import NEVER, train
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import OtherRunError, read_run
 from ganzoo.training.gone import naming_what_is_gone
-from ganzoo.training.run import Run
+from ganzoo.training.result import Run
 from ganzoo.training.settings import Budget
 from ganzoo.training.watcher import Watcher
 from ganzoo.variant import Json

@@ -26,7 +26,8 @@ from ganzoo.training.gone import naming_what_is_gone
 from ganzoo.training.precision import Precision
 from ganzoo.training.prepare import Prepared, prepare
 from ganzoo.training.progress import ProgressBar
-from ganzoo.training.run import Run, execute
+from ganzoo.training.result import Run
+from ganzoo.training.run import execute
 from ganzoo.training.scoring import Scoring
 from ganzoo.training.settings import Budget
 from ganzoo.training.start import Start, holds_checkpoints, start_from_model, start_from_run

@@ -5,20 +5,40 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.class_names import class_number
 from ganzoo.errors import UsageError
 
-if TYPE_CHECKING:
-    from ganzoo.interfaces import Generator
+
+class Seeded(Protocol):
+    """What makes samples of latents: a :class:`ganzoo.Generator`, as far as it is asked here."""
+
+    latent_shape: tuple[int, ...]
+    sample_shape: tuple[int, ...]
+    num_classes: int
+    block_size: ClassVar[int]
+    training: bool
+    _ganzoo_class_names: Sequence[str]
+
+    def __call__(self, z: Tensor, labels: Tensor | None) -> Tensor: ...
+
+    def draw_latents(self, count: int, rng: torch.Generator) -> Tensor: ...
+
+    def truncate_latents(self, z: Tensor, threshold: float) -> Tensor: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def eval(self) -> object: ...
+
+    def train(self, mode: bool) -> object: ...
 
 
 def sample_by_seed(
-    generator: Generator,
+    generator: Seeded,
     seeds: Iterable[int] | int | None,
     labels: Iterable[int | str] | int | str | None,
     truncation: float | None,
@@ -59,7 +79,7 @@ def sample_by_seed(
     return out
 
 
-def _latents_of(generator: Generator, seeds: Sequence[int]) -> Tensor:
+def _latents_of(generator: Seeded, seeds: Sequence[int]) -> Tensor:
     rng = torch.Generator()
     rows = []
     for seed in seeds:
@@ -69,7 +89,7 @@ def _latents_of(generator: Generator, seeds: Sequence[int]) -> Tensor:
     return torch.cat(rows)
 
 
-def _classes(generator: Generator, labels: Iterable[int | str] | int | str | None, seeds: Sequence[int]) -> Tensor | None:
+def _classes(generator: Seeded, labels: Iterable[int | str] | int | str | None, seeds: Sequence[int]) -> Tensor | None:
     if not generator.num_classes:
         if labels is not None:
             raise UsageError("this generator is unconditional: it takes no labels")

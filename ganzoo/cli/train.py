@@ -18,7 +18,7 @@ from ganzoo.variant import Json
 if TYPE_CHECKING:
     from ganzoo.training.precision import Precision
     from ganzoo.training.prepare import Prepared
-    from ganzoo.training.run import Run
+    from ganzoo.training.result import Run
 
 OFTEN = 100
 """Whoever is shown a sample so many times may know it by heart."""

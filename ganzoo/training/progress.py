@@ -15,7 +15,7 @@ from ganzoo.errors import printable
 from ganzoo.training.watcher import Status, Watcher
 
 if TYPE_CHECKING:
-    from ganzoo.training.run import Run
+    from ganzoo.training.result import Run
 
 STOPPING = "stopping: the run is being saved; once more ends it at once, and the same command goes on from before"
 LINE_SECONDS = 10.0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -26,40 +24,13 @@ from ganzoo.training.prepare import Prepared, settle_precision, wanted_precision
 from ganzoo.training.recorded import command_there
 from ganzoo.training.rehearsal import try_keeping, try_steps
 from ganzoo.training.renamed import by_names_of_now
+from ganzoo.training.result import Run
 from ganzoo.training.resume import find_past
 from ganzoo.training.session import Session, writing
 from ganzoo.training.state import Snapshot, restore
 from ganzoo.training.thread_chooser import ThreadChooser
 from ganzoo.training.watcher import Status, Watcher
 from ganzoo.variant import Json
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that ended.
-
-    Attributes:
-        folder: Its folder; ``ganzoo.load`` takes it.
-        samples: The trainer's last preview: of the EMA generator, seeds 0 to 63, unless the trainer shows something else.
-        images: Real samples shown to the discriminator.
-        seconds: Seconds trained.
-        interrupted: Whether it was stopped before its budget was spent.
-        resumed: Images shown when it went on; 0 if it began anew.
-        alarm: What is wrong with the model, in words: "collapsed after 16,000 images: all samples are alike". None if
-            nothing was seen to be.
-        recovered: What was wrong while it trained, and is not with the model.
-        advice: What to try where something is wrong, in words; empty if nothing is known.
-    """
-
-    folder: Path
-    samples: Path
-    images: int
-    seconds: float
-    interrupted: bool
-    resumed: int = 0
-    alarm: str | None = None
-    recovered: str | None = None
-    advice: str = ""
 
 
 @pinned()

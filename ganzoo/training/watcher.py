@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganzoo.training.run import Run
+    from ganzoo.training.result import Run
 
 
 @dataclass(frozen=True)
