@@ -71,8 +71,9 @@ class Samples:
 
 
 Writer: TypeAlias = "Callable[[Path, Samples], None]"
-"""Writes samples to a path that is not there yet: a file or, under the empty suffix, an empty folder. What it writes takes its
-name when it is whole."""
+"""Writes samples to a path: a file that is not there yet, whose name ends in the suffix, in small letters; or, under the empty
+suffix, a folder that is there and empty. Both are in a place of their own, and take the name that was asked for when they are
+whole; what else is written beside the file is removed."""
 
 
 class Modality(BaseModel, ABC):
