@@ -55,6 +55,7 @@ def test_texts_are_stored_as_bytes_and_come_back_as_lines(ganzoo_with_strained, 
     assert lines == ganzoo.decode(generator, generator.sample(seeds=range(300)))
     assert "makes texts of up to 6 of 4 letters" in (tmp_path / "run" / "model" / "README.md").read_text()
     assert "pipeline_tag" not in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "- `samples.txt`: samples, none picked\n" in (tmp_path / "run" / "model" / "README.md").read_text()
 
 
 def test_texts_go_to_npz_too_and_to_no_picture(ganzoo_with_strained, tmp_path):

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ganzoo import __version__, plugins
-from ganzoo.card import title_of, write_card
+from ganzoo.card import write_card
+from ganzoo.card_words import title_of
 from ganzoo.interfaces import Generator, Trainer
 from ganzoo.modality_of import origin_of
 from ganzoo.model_folder import FORMAT, ModelConfig, as_text, make_config
