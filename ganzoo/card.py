@@ -13,7 +13,7 @@ from ganzoo.card_scores import is_score, left_out, measured, protocol_in_words, 
 from ganzoo.card_words import cell, count, line, readable, title_of
 from ganzoo.errors import GanzooError
 from ganzoo.files import replace_file
-from ganzoo.modalities.asking import asking
+from ganzoo.modalities.asking import description_of, output_of
 from ganzoo.modalities.base import Modality
 from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import REPO, ModelConfig, read_config, read_scores, weights_file
@@ -278,8 +278,7 @@ def _kind(config: ModelConfig) -> str:
     modality = _modality(config)
     if modality is None:
         return f"samples of shape {'x'.join(map(str, config.sample_shape))}"
-    with asking(modality, "describe"):
-        return modality.describe()
+    return description_of(modality)
 
 
 def _modality(config: ModelConfig) -> Modality | None:
@@ -293,7 +292,4 @@ def _modality(config: ModelConfig) -> Modality | None:
 def _suffix(config: ModelConfig) -> str:
     """What ``ganzoo sample`` best writes such samples as."""
     modality = _modality(config)
-    if modality is None:
-        return ".npz"
-    with asking(modality, "output"):
-        return Path(modality.output).suffix
+    return Path(output_of(modality)).suffix if modality else ".npz"

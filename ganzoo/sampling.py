@@ -49,7 +49,7 @@ def to_show(samples: Tensor, modality: Modality) -> Shown:
     with asking(modality, "decode"):
         decoded = modality.decode(samples)
     if type(modality).rows is not Modality.rows:
-        return Shown(decoded, _rows(samples, modality))
+        return Shown(decoded, rows_to_write(samples, modality))
     return Shown(decoded, rows_of(decoded, samples))
 
 
@@ -235,7 +235,7 @@ def write_array(path: Path, samples: Samples, modality: Modality) -> None:
             yield rows
 
     labels: list[Rows] = []
-    made = ((_rows(b.samples, modality), None if b.labels is None else np.asarray(b.labels, "<i8")) for b in samples)
+    made = ((rows_to_write(b.samples, modality), None if b.labels is None else np.asarray(b.labels, "<i8")) for b in samples)
     with _archive(path) as archive:
         _write_member(archive, "arr_0", samples.count, first_of_each(made), modality)
         if labels:
@@ -257,7 +257,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-def _rows(samples: Tensor, modality: Modality) -> Rows:
+def rows_to_write(samples: Tensor, modality: Modality) -> Rows:
     """A row for each, as the modality has them. Raises PluginError if it fails, or what it makes is not that."""
     with asking(modality, "rows"):
         rows = modality.rows(samples)

@@ -18,6 +18,7 @@ from ganzoo.data.order import permutation
 from ganzoo.data.reading import Reading
 from ganzoo.data.store import sent
 from ganzoo.errors import DataError
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 
 WINDOW_BYTES = 1 << 30
@@ -136,7 +137,9 @@ class _Windows(Feed):
             position += len(samples[-1])
             left -= len(samples[-1])
         device = self._stream.device
-        shown = self._stream.modality.encode(sent(torch.cat(samples), device))
+        stored = sent(torch.cat(samples), device)
+        with asking(self._stream.modality, "encode"):
+            shown = self._stream.modality.encode(stored)
         return shown, sent(torch.cat(labels), device) if labels else None
 
     def _window_at(self, position: int) -> int:

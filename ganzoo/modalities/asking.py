@@ -28,3 +28,21 @@ def asking(modality: Modality, what: str) -> Iterator[None]:
         if type(error).__name__ == "OutOfMemoryError":
             raise
         raise PluginError(f"the modality {modality.name!r} fails in {what}: {describe(error)}") from error
+
+
+def noun_of(modality: Modality) -> str:
+    """What its samples are called. Raises PluginError if it fails."""
+    with asking(modality, "noun"):
+        return modality.noun
+
+
+def description_of(modality: Modality) -> str:
+    """What its samples are, in words: noun and form. Raises PluginError if it fails."""
+    with asking(modality, "describe"):
+        return modality.describe()
+
+
+def output_of(modality: Modality) -> str:
+    """The file that its samples go to unless somebody names another. Raises PluginError if it fails."""
+    with asking(modality, "output"):
+        return modality.output
