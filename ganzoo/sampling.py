@@ -18,7 +18,7 @@ from ganzoo.class_names import folder_name
 from ganzoo.errors import PluginError, UsageError
 from ganzoo.files import replace_file, replace_folder, replace_named_file, unwritable, user_path
 from ganzoo.interfaces import Generator
-from ganzoo.modalities.asking import asking
+from ganzoo.modalities.asking import asking, noun_of
 from ganzoo.modalities.base import AT_ONCE, PREVIEW_FORMS, Batch, Modality, Rows, Samples, are_rows, rows_of
 from ganzoo.threads import on_fastest_threads
 
@@ -151,8 +151,7 @@ def _check_path(path: Path, modality: Modality) -> None:
         words = f"{', '.join(forms[:-1])}{' or ' if forms[1:] else ''}{forms[-1]}" + (
             ", or a folder's name" if "" in writers else ""
         )
-        with asking(modality, "noun"):
-            raise UsageError(f"cannot write {modality.noun} to {str(path)!r}", hint=f"-o takes a {words}")
+        raise UsageError(f"cannot write {noun_of(modality)} to {str(path)!r}", hint=f"-o takes a {words}")
     if form and path.is_dir():
         raise UsageError(f"{str(path)!r} is a folder")
     if folder := unwritable(path):

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ganzoo.data.order import Order
 from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.files import write_json
 from ganzoo.interfaces import Critique
+from ganzoo.modalities.array import Array
 from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import read_config
 from ganzoo.noise import Noise
@@ -119,6 +121,28 @@ def test_what_samples_are_is_checked_when_a_model_is_loaded(tmp_path):
         write_json(folder / "config.json", {**config, "modality": {**config["modality"], **change}})
         with pytest.raises(ModelError, match=re.escape(said)):
             ganzoo.load(folder)
+
+
+def test_what_is_shown_as_npz_is_decoded_once_a_sheet_and_never_by_the_thread_that_writes(tmp_path, monkeypatch):
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32))
+    calls, decode = [], Array.decode
+
+    def counted(self, samples):
+        calls.append(threading.current_thread().name)
+        return decode(self, samples)
+
+    def sheets(images):
+        calls.clear()
+        data = str(tmp_path / "rows.npy")
+        run = ganzoo.train("strained-rows", data=data, images=images, out=tmp_path / str(images), threads=1, watcher=None)
+        return len(list((run.folder / "samples").glob("*.npz"))), list(calls)
+
+    monkeypatch.setattr(Array, "decode", counted)
+    (few, before), (many, after) = sheets(80), sheets(640)
+    assert few < many
+    # Both runs decode as much besides: in the rehearsal, of real samples, and for the model.
+    assert len(after) - len(before) == many - few
+    assert {*before, *after} == {"MainThread"}
 
 
 def failing(monkeypatch, modality, asked):
