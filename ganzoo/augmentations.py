@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganzoo.errors import UsageError
 from ganzoo.interfaces import Augmentation
+from ganzoo.modalities.asking import noun_of
 from ganzoo.modalities.base import Modality
 from ganzoo.modalities.pictures import Pictures
 from ganzoo.noise import Noise
@@ -19,7 +20,9 @@ class PictureAugmentation(Augmentation):
 
     def check(self, modality: Modality) -> None:
         if not isinstance(modality, Pictures):
-            raise UsageError(f"{type(self).__name__} is for pictures, and these are {modality.noun}", hint="--augment none")
+            raise UsageError(
+                f"{type(self).__name__} is for pictures, and these are {noun_of(modality)}", hint="--augment none"
+            )
 
 
 class Mirror(PictureAugmentation):

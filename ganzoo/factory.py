@@ -11,6 +11,7 @@ from torch import nn
 from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError, describe
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, Trainer
 from ganzoo.latents import Latent
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.options import OPTIONS_OF, as_named_now, options_of, parameters_of
 from ganzoo.registry import Kind, Origin, Registry
@@ -139,10 +140,12 @@ def build_networks(
         UsageError: A network does not support the shape or an argument.
         PluginError: A part is not the kind of network that its role needs.
     """
+    with asking(modality, "value_range"):
+        value_range = modality.value_range
     context: dict[str, Any] = {
         "sample_shape": modality.sample_shape,
         "num_classes": num_classes,
-        "value_range": modality.value_range,
+        "value_range": value_range,
         "modality": modality,
         "latent_shape": latent_shape,
         "latents": tuple(latents),

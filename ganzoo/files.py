@@ -56,6 +56,25 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def replace_named_file(path: Path) -> Iterator[Path]:
+    """As :func:`replace_file`, for what goes by a file's name: a path of that name in a folder of its own, with no file there.
+
+    What else is put into that folder is removed. The suffix is in small letters, as libraries know it.
+
+    Raises:
+        FileNotFoundError: The block ends well and has written no file there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp") as folder:
+        beside = Path(folder) / f"{path.stem}{path.suffix.lower()}"
+        yield beside
+        _sync(beside)
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(path)
+        _sync(path.parent)
+
+
+@contextlib.contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
     """A folder beside ``path`` to fill; when the block ends well its files are synced and it takes the name ``path``.
 

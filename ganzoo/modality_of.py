@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from ganzoo import plugins
 from ganzoo.errors import GanzooError, ModelError, PluginError
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.modalities.inferred import of_shape
 from ganzoo.model_folder import ModelConfig, PluginConfig
@@ -36,9 +37,11 @@ def modality_of(config: ModelConfig) -> Modality:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, ("modality", *first["loc"])))[:200]
         raise ModelError(f"config.json: {where}: {first['msg'].lower()}") from None
-    if modality.sample_shape != config.sample_shape or modality.value_range != config.value_range:
+    with asking(modality, "value_range"):
+        value_range = modality.value_range
+    if modality.sample_shape != config.sample_shape or value_range != config.value_range:
         raise ModelError(
-            f"config.json: its modality makes samples of shape {modality.sample_shape} with values in {modality.value_range}, "
+            f"config.json: its modality makes samples of shape {modality.sample_shape} with values in {value_range}, "
             f"and the model those of shape {config.sample_shape} in {config.value_range}"
         )
     return modality

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from ganzoo import __version__, plugins
 from ganzoo.bounded import MAX_PIECES, build_bounded
-from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError, describe
+from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.factory import Part, build_networks, kind_of, make_part
 from ganzoo.files import sha256, write_json
 from ganzoo.interfaces import Generator
 from ganzoo.latents import Latent
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.modality_of import missing, modality_of
 from ganzoo.model_folder import CONFIG, ModelConfig, find_folder, make_config, read_config, weights_file
@@ -160,12 +161,8 @@ def decode(generator: nn.Module, samples: Tensor) -> Any:
     if tuple(samples.shape[1:]) != modality.sample_shape:
         wanted = ", ".join(map(str, modality.sample_shape))
         raise UsageError(f"samples of shape {tuple(samples.shape)}, expected (N, {wanted})")
-    try:
+    with asking(modality, "decode"):
         return modality.decode(samples.detach())
-    except GanzooError:
-        raise
-    except Exception as error:
-        raise PluginError(f"the modality {modality.name!r} cannot decode its samples: {describe(error)}") from error
 
 
 def _part(config: ModelConfig, role: str, folder: Path) -> Part:

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.class_names import folder_name
-from ganzoo.errors import GanzooError, PluginError, UsageError, describe
-from ganzoo.files import replace_file, replace_folder, unwritable, user_path
+from ganzoo.errors import PluginError, UsageError
+from ganzoo.files import replace_file, replace_folder, replace_named_file, unwritable, user_path
 from ganzoo.interfaces import Generator
-from ganzoo.modalities.base import AT_ONCE, PREVIEW_FORMS, Batch, Modality, Rows, Samples
+from ganzoo.modalities.asking import asking, noun_of
+from ganzoo.modalities.base import AT_ONCE, PREVIEW_FORMS, Batch, Modality, Rows, Samples, are_rows, rows_of
 from ganzoo.threads import on_fastest_threads
 
 TRIAL = 16
@@ -29,38 +31,58 @@ MAX_LETTERS = 1 << 22
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A few samples of which all is known that files are made of. What computes with torch has been done.
+
+    Attributes:
+        decoded: As their modality decoded them.
+        rows: As an NPZ file has them, which shows them if nothing else does.
+    """
+
+    decoded: Any
+    rows: Rows
+
+
+def to_show(samples: Tensor, modality: Modality) -> Shown:
+    """Decode a few samples, once. Raises PluginError if their modality fails."""
+    with asking(modality, "decode"):
+        decoded = modality.decode(samples)
+    if type(modality).rows is not Modality.rows:
+        return Shown(decoded, rows_to_write(samples, modality))
+    return Shown(decoded, rows_of(decoded, samples))
+
+
 def write_preview(stem: Path, samples: Tensor, modality: Modality) -> Path:
     """Write a few samples as files that can be looked at, or else as ``stem.npz``. Returns the path of the first."""
-    return write_shown(stem, modality.decode(samples), modality) or _write_npz_preview(stem, samples, modality)
+    return write_shown(stem, to_show(samples, modality), modality)
 
 
-def write_shown(stem: Path, decoded: object, modality: Modality) -> Path | None:
-    """Write a few samples, as their modality decoded them, as files that can be looked at. Returns the path of the first.
+def write_shown(stem: Path, shown: Shown, modality: Modality) -> Path:
+    """As :func:`write_preview`, of samples that have been decoded.
 
     Raises:
-        PluginError: The modality fails, or makes files of a form that is not known.
+        PluginError: The modality fails, or makes files of a form that is not known, or of something else than bytes.
     """
-    try:
-        files = dict(modality.preview(decoded))
-    except (GanzooError, OSError):
-        raise
-    except Exception as error:
-        raise PluginError(f"the modality {modality.name!r} cannot show its samples: {describe(error)}") from error
+    with asking(modality, "preview"):
+        files = dict(modality.preview(shown.decoded))
     if odd := files.keys() - set(PREVIEW_FORMS):
         known = ", ".join(PREVIEW_FORMS)
-        raise PluginError(f"the modality {modality.name!r} shows samples as .{min(odd)}, which is none of {known}")
+        raise PluginError(f"the modality {modality.name!r} shows samples as .{min(odd, key=str)}, which is none of {known}")
     paths = []
     for form in (form for form in PREVIEW_FORMS if form in files):
+        if not isinstance(files[form], (bytes, bytearray, memoryview)):
+            kind = type(files[form]).__name__
+            hint = "text.encode()" if kind == "str" else None
+            raise PluginError(f"the modality {modality.name!r} shows samples as .{form} in a {kind}, not in bytes", hint=hint)
         paths.append(stem.with_name(f"{stem.name}.{form}"))
         with replace_file(paths[-1]) as beside:
             beside.write_bytes(files[form])
-    return paths[0] if paths else None
-
-
-def _write_npz_preview(stem: Path, samples: Tensor, modality: Modality) -> Path:
-    path = stem.with_name(f"{stem.name}.npz")
-    write_array(path, Samples(len(samples), lambda start, stop: Batch(samples[start:stop], (), None)), modality)
-    return path
+    if not paths:
+        paths.append(stem.with_name(f"{stem.name}.npz"))
+        with _archive(paths[0]) as archive:
+            _write_member(archive, "arr_0", len(shown.rows), iter([shown.rows]), modality)
+    return paths[0]
 
 
 def sample_to(
@@ -121,13 +143,15 @@ def sample_to(
 
 def _check_path(path: Path, modality: Modality) -> None:
     """Raise UsageError unless samples of this modality can be written there."""
-    form, writers = path.suffix.lower(), modality.writers()
+    form = path.suffix.lower()
+    with asking(modality, "writers"):
+        writers = dict(modality.writers())
     forms = [*(suffix for suffix in writers if suffix), ".npz"]
     if form not in (*writers, ".npz") or path.name in ("", "-"):
         words = f"{', '.join(forms[:-1])}{' or ' if forms[1:] else ''}{forms[-1]}" + (
             ", or a folder's name" if "" in writers else ""
         )
-        raise UsageError(f"cannot write {modality.noun} to {str(path)!r}", hint=f"-o takes a {words}")
+        raise UsageError(f"cannot write {noun_of(modality)} to {str(path)!r}", hint=f"-o takes a {words}")
     if form and path.is_dir():
         raise UsageError(f"{str(path)!r} is a folder")
     if folder := unwritable(path):
@@ -178,18 +202,18 @@ def _write(path: Path, samples: Samples, modality: Modality, failed: Sequence[Ex
     if form == ".npz":
         write_array(path, samples, modality)
         return
-    write = modality.writers()[form]
-    with replace_file(path) if form else replace_folder(path) as beside:
+    with asking(modality, "writers"):
+        write = modality.writers()[form]
+    with replace_named_file(path) if form else replace_folder(path) as beside:
         try:
             write(beside, samples)
-        except (GanzooError, OSError, MemoryError, torch.OutOfMemoryError):
-            raise
         except Exception as error:
             if error in failed:
                 raise
-            raise PluginError(
-                f"the modality {modality.name!r} cannot write {form or 'a folder'}: {describe(error)}"
-            ) from error
+            with asking(modality, f"writing {form or 'a folder'}"):
+                raise
+        if form and not beside.is_file():
+            raise PluginError(f"the modality {modality.name!r} wrote no {form} file to the path that it was given")
 
 
 def write_array(path: Path, samples: Samples, modality: Modality) -> None:
@@ -198,6 +222,9 @@ def write_array(path: Path, samples: Samples, modality: Modality) -> None:
     ``arr_0`` are the samples as :meth:`ganzoo.Modality.rows` has them: of pictures, uint8 NHWC; of arrays, float32 as they
     are. ``labels``, int64, are their classes, if they have some; ``class_names``, texts, the names of all classes by number,
     which are left out if they are too long for an array.
+
+    Raises:
+        PluginError: The modality fails, or makes no such rows of a batch as of the first.
     """
 
     def first_of_each(batches: Iterator[tuple[Rows, Rows | None]]) -> Iterator[Rows]:
@@ -207,13 +234,14 @@ def write_array(path: Path, samples: Samples, modality: Modality) -> None:
             yield rows
 
     labels: list[Rows] = []
-    made = ((modality.rows(b.samples), None if b.labels is None else np.asarray(b.labels, "<i8")) for b in samples)
-    with replace_file(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        _write_member(archive, "arr_0", samples.count, first_of_each(made))
+    made = ((rows_to_write(b.samples, modality), None if b.labels is None else np.asarray(b.labels, "<i8")) for b in samples)
+    with _archive(path) as archive:
+        _write_member(archive, "arr_0", samples.count, first_of_each(made), modality)
         if labels:
-            _write_member(archive, "labels", samples.count, iter(labels))
+            _write_member(archive, "labels", samples.count, iter(labels), modality)
             if samples.class_names and fits_an_array(samples.class_names):
-                _write_member(archive, "class_names", len(samples.class_names), iter([np.asarray(samples.class_names)]))
+                names = np.asarray(samples.class_names)
+                _write_member(archive, "class_names", len(names), iter([names]), modality)
 
 
 def fits_an_array(names: Sequence[str]) -> bool:
@@ -221,11 +249,39 @@ def fits_an_array(names: Sequence[str]) -> bool:
     return len(names) * max(map(len, names), default=0) <= MAX_LETTERS
 
 
-def _write_member(archive: zipfile.ZipFile, name: str, count: int, parts: Iterator[Rows]) -> None:
-    """An array of so many rows, part by part."""
+@contextlib.contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An NPZ file to fill."""
+    with replace_file(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        yield archive
+
+
+def rows_to_write(samples: Tensor, modality: Modality) -> Rows:
+    """A row for each, as the modality has them. Raises PluginError if it fails, or what it makes is not that."""
+    with asking(modality, "rows"):
+        rows = modality.rows(samples)
+    if not are_rows(rows, len(samples)):
+        kind = f"{rows.dtype} {rows.shape}" if isinstance(rows, np.ndarray) else type(rows).__name__
+        wanted = f"an array of numbers or booleans with {len(samples)} rows"
+        raise PluginError(f"the modality {modality.name!r} has {kind} for the rows of {len(samples)} samples, not {wanted}")
+    return rows
+
+
+def _write_member(archive: zipfile.ZipFile, name: str, count: int, parts: Iterator[Rows], modality: Modality) -> None:
+    """An array of so many rows, part by part. Raises PluginError for parts that are no array together."""
+    first, written = "", 0
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-        for number, rows in enumerate(parts):
-            if number == 0:
+        for rows in parts:
+            kind = f"{rows.dtype.str} {rows.shape[1:]}"
+            if not first:
                 header = {"descr": rows.dtype.str, "fortran_order": False, "shape": (count, *rows.shape[1:])}
                 np.lib.format.write_array_header_1_0(member, header)
+                first = kind
+            if kind != first:
+                raise PluginError(
+                    f"the modality {modality.name!r} makes rows of {kind} after rows of {first}: all must be alike"
+                )
             member.write(np.ascontiguousarray(rows).tobytes())
+            written += len(rows)
+    if written != count:
+        raise PluginError(f"{name} has {written} rows of the modality {modality.name!r} for {count} samples")

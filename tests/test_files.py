@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from ganzoo.files import replace_file, replace_folder, write_json
+from ganzoo.files import replace_file, replace_folder, replace_named_file, write_json
 
 
 def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path):
@@ -31,6 +31,33 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path):
         beside.write_text("x")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours")]
     assert modes[0] == modes[1]
+
+
+def test_what_goes_by_a_files_name_finds_the_name_and_no_file(tmp_path):
+    (tmp_path / "plain").touch()
+    path = tmp_path / "samples.WAV"
+    path.write_text("old")
+    with replace_named_file(path) as beside:
+        assert beside.name == "samples.wav"
+        assert list(beside.parent.iterdir()) == []
+        beside.write_text("whole")
+        (beside.parent / "index").write_text("of a library's own")
+        assert path.read_text() == "old"
+    assert path.read_text() == "whole"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["plain", "samples.WAV"]
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_what_goes_by_a_files_name_and_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "samples.wav"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replace_named_file(path) as beside:  # noqa: PT012
+        beside.write_text("half")
+        raise RuntimeError
+    with pytest.raises(FileNotFoundError), replace_named_file(path):
+        pass
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["samples.wav"]
 
 
 def test_a_folder_replaces_the_one_before(tmp_path):

@@ -20,7 +20,7 @@ FLOORS = [
     ["measures", "measure_table"],
     ["standard", "factory"],
     ["plugins", "modality_of", "pretrained", "sampling"],
-    ["card"],
+    ["card", "card_words", "card_scores"],
     ["hub"],
     ["training", "evaluation"],
     ["request", "comparison"],

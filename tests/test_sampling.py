@@ -6,13 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.errors import UsageError
+from ganzoo.errors import PluginError, UsageError
 from ganzoo.interfaces import Generator
 from ganzoo.modalities.array import Array
 from ganzoo.modalities.base import Batch, Samples
 from ganzoo.modalities.inferred import of_shape
 from ganzoo.modalities.pictures import Pictures, grid, to_uint8
-from ganzoo.sampling import sample_to, write_array, write_preview
+from ganzoo.sampling import sample_to, to_show, write_array, write_preview, write_shown
 from ganzoo.threads import on_threads
 
 PICTURES = Pictures(sample_shape=(1, 4, 4))
@@ -171,3 +171,119 @@ def test_many_samples_are_drawn_on_as_many_threads_as_are_fastest(tmp_path, coun
         assert torch.get_num_threads() == 2
     assert threads == {used}
     assert np.array_equal(np.load(tmp_path / "x.npz")["arr_0"], to_uint8(pictures().sample(range(count))))
+
+
+def made_by(modality, path, count=300):
+    sample_to(path, Rows(latent_shape=(1,), sample_shape=(12,)), range(count), modality)
+    return np.load(path)["arr_0"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lambda samples: ["a"] * len(samples),
+        lambda samples: np.array(["a"] * len(samples)),
+        lambda samples: np.array([{}] * len(samples), dtype=object),
+        lambda samples: samples.numpy()[1:],
+        lambda samples: np.float32(7),
+        lambda samples: np.array(7),
+    ],
+    ids=["texts", "an array of texts", "objects", "too few rows", "a number", "an array without rows"],
+)
+def test_what_is_decoded_to_no_rows_of_numbers_goes_to_npz_as_float32(tmp_path, found):
+    class Odd(Array):
+        def decode(self, samples):
+            return found(samples)
+
+    array = made_by(Odd(sample_shape=(12,)), tmp_path / "x.npz")
+    assert array.dtype == np.float32
+    assert np.array_equal(array, Rows(latent_shape=(1,), sample_shape=(12,)).sample(range(300)).numpy())
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (lambda rows: rows.astype("U3"), r"has <U3 \(256, 12\) for the rows of 256 samples"),
+        (lambda rows: rows.astype(object), "has object"),
+        (lambda rows: rows[1:], r"has float32 \(255, 12\) for the rows of 256 samples"),
+        (lambda rows: rows.tolist(), "has list for the rows"),
+        (lambda rows: rows if len(rows) == 256 else rows.astype("f8"), r"makes rows of <f8 \(12,\) after rows of <f4 \(12,\)"),
+        (lambda rows: rows if len(rows) == 256 else rows[:, :3], r"makes rows of <f4 \(3,\) after rows of <f4 \(12,\)"),
+        (lambda rows: rows.no_such_thing, "fails in rows: AttributeError"),
+    ],
+    ids=["texts", "objects", "too few", "a list", "another type later", "another shape later", "an error"],
+)
+def test_rows_that_are_no_array_are_refused_and_nothing_is_left(tmp_path, found, said):
+    class Odd(Array):
+        def rows(self, samples):
+            return found(samples.numpy())
+
+    with pytest.raises(PluginError, match=f"the modality 'array' {said}") as error:
+        made_by(Odd(sample_shape=(12,)), tmp_path / "x.npz")
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_has_a_path_that_is_not_there_and_ends_as_the_users(tmp_path):
+    paths = []
+
+    class Named(Array):
+        def writers(self):
+            return {".wav": self.write, ".csv": lambda path, samples: None}
+
+        def write(self, path, samples):
+            paths.append((path.name, path.exists()))
+            path.write_bytes(b"".join(batch.samples.numpy().tobytes() for batch in samples))
+
+    generator = Rows(latent_shape=(1,), sample_shape=(12,))
+    for _ in range(2):
+        sample_to(tmp_path / "x.WAV", generator, range(300), Named(sample_shape=(12,)))
+    assert paths == [("x.wav", False)] * 2
+    assert (tmp_path / "x.WAV").read_bytes() == generator.sample(range(300)).numpy().tobytes()
+    with pytest.raises(PluginError, match=r"wrote no \.csv file"):
+        sample_to(tmp_path / "x.csv", generator, range(3), Named(sample_shape=(12,)))
+    assert [p.name for p in tmp_path.iterdir()] == ["x.WAV"]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({"txt": "words"}, r"shows samples as \.txt in a str, not in bytes \(text\.encode\(\)\)"),
+        ({"gif": b"x"}, r"shows samples as \.gif, which is none of png"),
+        (None, "fails in preview: TypeError"),
+    ],
+)
+def test_a_preview_that_is_no_file_is_said_so(tmp_path, made, said):
+    class Odd(Array):
+        def preview(self, decoded):
+            return made
+
+    with pytest.raises(PluginError, match=said):
+        write_preview(tmp_path / "reals", torch.zeros(2, 12), Odd(sample_shape=(12,)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("files", [{}, {"txt": b"x"}])
+def test_a_sheet_is_decoded_once_and_by_the_thread_that_computes(tmp_path, monkeypatch, files):
+    asked = []
+
+    class Counted(Array):
+        def decode(self, samples):
+            asked.append("decode")
+            return super().decode(samples)
+
+        def preview(self, decoded):
+            asked.append("preview")
+            return files
+
+    modality, samples = Counted(sample_shape=(12,)), torch.rand(5, 12)
+    shown = to_show(samples, modality)
+    # What is left to the other thread is no torch's.
+    for name in ("float", "cpu", "numpy"):
+        monkeypatch.setattr(torch.Tensor, name, None)
+    path = write_shown(tmp_path / "0000000064", shown, modality)
+    monkeypatch.undo()
+    assert asked == ["decode", "preview"]
+    assert path.name == f"0000000064.{'txt' if files else 'npz'}"
+    if not files:
+        assert np.array_equal(np.load(path)["arr_0"], samples.numpy())

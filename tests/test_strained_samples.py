@@ -1,12 +1,14 @@
 """Samples that are no pictures, models that are no GANs, and parts of a stranger's, by the public hooks alone."""
 
 import csv
+import inspect
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,19 @@ import torch
 
 import ganzoo
 from ganzoo import plugins
+from ganzoo.card import write_card
 from ganzoo.data.fashion_mnist import fashion_mnist_10k
 from ganzoo.data.order import Order
-from ganzoo.errors import ModelError, UsageError
+from ganzoo.errors import ModelError, PluginError, UsageError
 from ganzoo.files import write_json
 from ganzoo.interfaces import Critique
+from ganzoo.modalities.array import Array
+from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import read_config
 from ganzoo.noise import Noise
 from ganzoo.penalties import R1, GradientPenalty, input_gradients
+from ganzoo.pretrained import config_of
+from ganzoo.sampling import sample_to
 
 STRAINED = Path(__file__).parent / "strained"
 
@@ -55,6 +62,7 @@ def test_texts_are_stored_as_bytes_and_come_back_as_lines(ganzoo_with_strained, 
     assert lines == ganzoo.decode(generator, generator.sample(seeds=range(300)))
     assert "makes texts of up to 6 of 4 letters" in (tmp_path / "run" / "model" / "README.md").read_text()
     assert "pipeline_tag" not in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "- `samples.txt`: samples, none picked\n" in (tmp_path / "run" / "model" / "README.md").read_text()
 
 
 def test_texts_go_to_npz_too_and_to_no_picture(ganzoo_with_strained, tmp_path):
@@ -113,6 +121,89 @@ def test_what_samples_are_is_checked_when_a_model_is_loaded(tmp_path):
         write_json(folder / "config.json", {**config, "modality": {**config["modality"], **change}})
         with pytest.raises(ModelError, match=re.escape(said)):
             ganzoo.load(folder)
+
+
+def test_what_is_shown_as_npz_is_decoded_once_a_sheet_and_never_by_the_thread_that_writes(tmp_path, monkeypatch):
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32))
+    calls, decode = [], Array.decode
+
+    def counted(self, samples):
+        calls.append(threading.current_thread().name)
+        return decode(self, samples)
+
+    def sheets(images):
+        calls.clear()
+        data = str(tmp_path / "rows.npy")
+        run = ganzoo.train("strained-rows", data=data, images=images, out=tmp_path / str(images), threads=1, watcher=None)
+        return len(list((run.folder / "samples").glob("*.npz"))), list(calls)
+
+    monkeypatch.setattr(Array, "decode", counted)
+    (few, before), (many, after) = sheets(80), sheets(640)
+    assert few < many
+    # Both runs decode as much besides: in the rehearsal, of real samples, and for the model.
+    assert len(after) - len(before) == many - few
+    assert {*before, *after} == {"MainThread"}
+
+
+def failing(monkeypatch, modality, asked):
+    """Have a modality fail in one of its methods or properties."""
+
+    def fails(*_):
+        raise RuntimeError("no such letter")
+
+    is_property = isinstance(inspect.getattr_static(modality, asked), property)
+    monkeypatch.setattr(modality, asked, property(fails) if is_property else fails)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("check", "encode", "value_range", "noun", "form", "describe", "output"),
+        *("decode", "rows", "preview", "sheet", "summary"),
+    ],
+)
+def test_what_a_modality_fails_in_is_said_before_the_first_step(tmp_path, monkeypatch, asked):
+    failing(monkeypatch, plugins.load().registry.resolve("modality", "strained-text"), asked)
+    said = rf"the modality 'strained-text' fails in {asked}: RuntimeError: no such letter \(.*:\d+\)$"
+    with pytest.raises(PluginError, match=said) as error:
+        ganzoo.train("strained-text", out=tmp_path / "run", images=64, threads=1, watcher=None)
+    assert "\n" not in error.value.message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "said"),
+    [
+        ("summary", torch.zeros(3), r"summary of .* returned a tensor of shape \(3,\); it is a tensor of shape \(64, F\)"),
+        ("sheet", np.zeros((4, 4)), r"sheet of .* returned an array \(4, 4\) of float64; it is a NumPy array \(H, W, C\)"),
+        ("preview", {"txt": "abc"}, r"shows samples as \.txt in a str, not in bytes"),
+    ],
+)
+def test_what_a_modality_returns_of_another_kind_is_said_before_the_first_step(tmp_path, monkeypatch, asked, found, said):
+    text = plugins.load().registry.resolve("modality", "strained-text")
+    monkeypatch.setattr(text, asked, lambda *_: found)
+    with pytest.raises(PluginError, match=said):
+        ganzoo.train("strained-text", out=tmp_path / "run", images=64, threads=1, watcher=None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_modality_fails_in_when_samples_are_drawn_is_one_line(tmp_path, monkeypatch):
+    run = ganzoo.train("strained-text", out=tmp_path / "run", images=64, threads=1, watcher=None)
+    generator = ganzoo.load(run.folder)
+    text = plugins.load().registry.resolve("modality", "strained-text")
+    with monkeypatch.context() as patch:
+        failing(patch, text, "decode")
+        with pytest.raises(PluginError, match="'strained-text' fails in decode: RuntimeError"):
+            ganzoo.decode(generator, generator.sample(seeds=range(2)))
+        modality = modality_of(config_of(generator))
+        with pytest.raises(PluginError, match=r"'strained-text' fails in writing \.txt: RuntimeError"):
+            sample_to(tmp_path / "x.txt", generator, range(2), modality)
+        with pytest.raises(PluginError, match="'strained-text' fails in rows: RuntimeError"):
+            sample_to(tmp_path / "x.npz", generator, range(2), modality)
+    failing(monkeypatch, text, "describe")
+    with pytest.raises(PluginError, match="'strained-text' fails in describe: RuntimeError"):
+        write_card(run.folder / "model", "words")
+    assert not [path for path in tmp_path.iterdir() if path.name != "run"]
 
 
 def test_a_vae_needs_neither_discriminator_nor_loss(ganzoo_with_strained, tmp_path):

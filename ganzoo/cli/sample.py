@@ -87,6 +87,7 @@ def sample(
     from ganzoo.cli.progress import counting
     from ganzoo.devices import choose_device
     from ganzoo.hub.load import load
+    from ganzoo.modalities.asking import output_of
     from ganzoo.modality_of import modality_of
     from ganzoo.pretrained import config_of
     from ganzoo.sampling import fits_an_array, sample_to
@@ -94,7 +95,7 @@ def sample(
     generator = load(model, device=choose_device(device))
     config = config_of(generator)
     modality = modality_of(config)
-    output = output or Path(f"samples{Path(modality.output).suffix}")
+    output = output or Path(f"samples{Path(output_of(modality)).suffix}")
     there = output.is_file()
     labels = choose_classes(model, classes, generator.num_classes, config) if classes else None
     seeds = seeds or (SEEDS_OF_EACH if labels and len(labels) > 1 else SEEDS)

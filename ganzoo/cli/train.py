@@ -211,6 +211,7 @@ def train(
 ) -> None:
     """Train the variant NAME and leave a model in the run's folder."""
     from ganzoo.cli.progress import watching
+    from ganzoo.modalities.asking import output_of
     from ganzoo.parsing import parse_option
     from ganzoo.request import request
     from ganzoo.training.run import execute
@@ -248,7 +249,7 @@ def train(
         run = execute(prepared, fresh=fresh, watcher=watcher)
     if not prepared.processes.is_main:
         return
-    out.say(_in_the_end(run, config.loop.images, prepared.store.modality.output))
+    out.say(_in_the_end(run, config.loop.images, output_of(prepared.store.modality)))
     if word := shown_often(prepared, run):
         out.say(word)
     code = INTERRUPTED if run.interrupted else NO_GOOD if run.alarm else 0

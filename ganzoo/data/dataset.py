@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.reading import Reading
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 
 
@@ -53,7 +54,8 @@ class Dataset(ABC):
     @property
     def value_range(self) -> tuple[float, float] | None:
         """Lowest and highest value of a sample in a batch; None if it is unbounded."""
-        return self.modality.value_range
+        with asking(self.modality, "value_range"):
+            return self.modality.value_range
 
     @property
     @abstractmethod

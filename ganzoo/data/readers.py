@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import logging
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +15,6 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.data import Progress, memory
-from ganzoo.data.cache import cache_folder
 from ganzoo.data.decoding import (
     Failure,
     attempt,
@@ -45,19 +39,11 @@ from ganzoo.data.shards import PREFIXES, Shards
 from ganzoo.data.spec import parse, require_known
 from ganzoo.data.store import MAX_CLASSES, Store, slug
 from ganzoo.data.stream import Contents, Stream
+from ganzoo.data.timm_datasets import at_home, create, first_of, gives_targets, is_indexed, length_of, refusal, title_of
 from ganzoo.errors import DataError, GanzooError, UsageError
-from ganzoo.files import user_path
 from ganzoo.modalities.pictures import Pictures
-from ganzoo.network import hub_or_its_cache
-from ganzoo.packages import install_package
 
 OPTIONS = ("split", "root", "input_key", "target_key", "stream", "classes")
-
-_NEEDS = {"hfds": "datasets", "hfids": "datasets", "wds": "webdataset", "tfds": "tensorflow_datasets"}
-_HUB = ("hfds", "hfids")
-"""What comes from the Hugging Face Hub."""
-_SMALL = ("cifar10", "cifar100", "mnist", "kmnist", "fashion_mnist", "qmnist")
-"""What torchvision may download unasked; its others are hundreds of gigabytes."""
 
 
 @dataclass
@@ -93,12 +79,12 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
     """
     name, options = parse(spec)
     require_known(options, OPTIONS, name)
-    name, options = _at_home(name, options)
+    name, options = at_home(name, options)
     try:
-        dataset = _create(name, options)
-        if "target_key" not in options and not _gives_targets(dataset):
+        dataset = create(name, options)
+        if "target_key" not in options and not gives_targets(dataset):
             # timm insists on labels; where there are none, the picture takes their place and counts as no label.
-            dataset = _create(name, {**options, "target_key": options.get("input_key", "image")})
+            dataset = create(name, {**options, "target_key": options.get("input_key", "image")})
         shards = _shards(dataset, name, options)
         if shards and (stream := _stream(dataset, spec, options, resolution, shards)):
             return stream
@@ -109,7 +95,7 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
     except GanzooError:
         raise
     except Exception as error:  # what is behind timm raises anything for a name it does not like
-        raise _refusal(spec, error) from error
+        raise refusal(spec, error) from error
     left_out = tally(((f"{name} {index}", reason) for index, reason in read.failed), "samples")
     needs = "in wds/, each picture (.jpg, .png, .webp) needs its class beside it (.cls, a number)"
     if shards and (lost := sum(count for _, count in shards.list()) - len(read.rows) - len(read.failed)) > 0:
@@ -130,14 +116,7 @@ def open_reader(spec: str, *, resolution: int | None = None, progress: Progress 
         notes += (f"pictures have more than 8 bits: 0 is black and {read.white:,} is white",)
     made = words_for_square(sizes, pictures.shape[-1])
     reading = Reading(words_for_sizes(sizes), made, word, left_out, notes)
-    return Store(slug(_title(name, options)), torch.from_numpy(pictures), labels, classes, reading)
-
-
-def _at_home(name: str, options: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The same, with the user's folder for ``~`` wherever a path may be."""
-    prefix, _, rest = name.partition("/")
-    paths = {key: str(user_path(options[key])) for key in ("root", "split") if options.get(key, "").startswith("~")}
-    return f"{prefix}/{user_path(rest)}" if rest.startswith("~") else name, {**options, **paths}
+    return Store(slug(title_of(name, options)), torch.from_numpy(pictures), labels, classes, reading)
 
 
 def _why_none(labels: Tensor) -> str:
@@ -145,56 +124,6 @@ def _why_none(labels: Tensor) -> str:
     if (labels < 0).all():
         return ""
     return f"{int((labels < 0).sum()):,} of {len(labels):,} samples have no whole number for a label"
-
-
-def _create(name: str, options: dict[str, str]) -> Any:
-    prefix, _, rest = name.lower().partition("/")
-    if prefix in _NEEDS and importlib.util.find_spec(_NEEDS[prefix]) is None:
-        package = _NEEDS[prefix].replace("_", "-")
-        raise DataError(f"{name} needs the package {package}", hint=f"try: {install_package(package)}")
-    keys = {key: value for key, value in options.items() if key.endswith("_key")}
-    root = options.get("root")
-    if root is None and _is_folder(name):
-        raise UsageError(f"{name} needs the folder of its files", hint=f"for example: --data '{name}?root=/data'")
-    if root is None and prefix in ("torch", "tfds"):
-        root = str(cache_folder() / prefix)
-    import timm.data
-
-    # A line for each sample that it passes over, which are counted here; whoever set a level wants these lines.
-    log = logging.getLogger("timm.data.readers")
-    log.setLevel(log.level or logging.ERROR)
-    with contextlib.redirect_stdout(sys.stderr), _from_the_hub(name) if prefix in _HUB else contextlib.nullcontext():
-        dataset = timm.data.create_dataset(
-            name,
-            root=root,
-            split=options.get("split", "train"),
-            download=prefix == "tfds" or (prefix == "torch" and rest in _SMALL),
-            input_img_mode="",  # pictures come in their own mode, so that grey ones stay grey
-            **keys,
-        )
-    # What each process reads is decided elsewhere; these readers would leave out what they take for another's.
-    reader: Any = getattr(dataset, "reader", None)
-    if hasattr(reader, "dist_rank"):
-        reader.dist_rank, reader.dist_num_replicas = 0, 1
-    return dataset
-
-
-@contextlib.contextmanager
-def _from_the_hub(name: str) -> Iterator[None]:
-    """The block has what the Hub has; where that cannot be reached, what is in the cache, and no request is waited for."""
-    with hub_or_its_cache() as why:
-        try:
-            yield
-        except Exception as error:
-            if why is None:
-                raise
-            hint = "without it: fashion-mnist-10k, which ships, or pictures of your own (ganzoo train --help has the forms)"
-            raise DataError(f"cannot read {name}: it is not, or not all of it, in the cache, and {why}", hint=hint) from error
-
-
-def _title(name: str, options: dict[str, str]) -> str:
-    title = Path(options["root"]).name if _is_folder(name) else name.rpartition("/")[2]
-    return f"{title}-{options['split']}" if options.get("split", "train") != "train" else title
 
 
 def _shards(dataset: Any, name: str, options: dict[str, str]) -> Shards | None:
@@ -212,7 +141,7 @@ def _shards(dataset: Any, name: str, options: dict[str, str]) -> Shards | None:
 def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | None, shards: Shards) -> Stream | None:
     """The dataset as a stream, if it is to be one."""
     wanted = options.get("stream")
-    first = _first(dataset)
+    first = first_of(dataset)
     if first is None:
         return None
     picture = _picture(first[0])
@@ -250,7 +179,7 @@ def _stream(dataset: Any, spec: str, options: dict[str, str], resolution: int | 
         "" if classes or not _is_class(first[1]) else "the option classes=N says how many the labels have",
         notes=notes,
     )
-    title = slug(_title(parse(spec)[0], options))
+    title = slug(title_of(parse(spec)[0], options))
     return Stream(title, listed, read, Pictures(sample_shape=(channels, side, side)), classes, named, reading=reading)
 
 
@@ -261,50 +190,6 @@ def _white(picture: Image.Image) -> int:
 
 def _is_class(target: Any) -> bool:
     return isinstance(target, (int, np.integer)) and not isinstance(target, bool)
-
-
-def _is_folder(name: str) -> bool:
-    """Whether the name says only how files are read, and ``root`` which."""
-    prefix, _, rest = name.lower().partition("/")
-    return prefix == "wds" or (prefix == "torch" and rest in ("image_folder", "folder"))
-
-
-def _refusal(spec: str, error: Exception) -> DataError:
-    said = (str(error).strip().splitlines() or [""])[0]
-    return DataError(
-        f"cannot read {spec}: {type(error).__name__}: {said}" if said else f"cannot read {spec}: {type(error).__name__}",
-        hint="is the name right, and the network there? Files that are here already: name their folder with '?root=…'",
-    )
-
-
-def _gives_targets(dataset: Any) -> bool:
-    try:
-        _first(dataset)
-    except KeyError:
-        return False
-    return True
-
-
-def _first(dataset: Any) -> Sequence[Any] | None:
-    """The first sample that can be read."""
-    if not _indexed(dataset):
-        return next(iter(dataset), None)
-    for index in range(len(dataset)):
-        with contextlib.suppress(OSError, ValueError, SyntaxError):
-            sample: Sequence[Any] = dataset[index]
-            return sample
-    return None
-
-
-def _indexed(dataset: Any) -> bool:
-    return not isinstance(dataset, torch.utils.data.IterableDataset)
-
-
-def _length(dataset: Any) -> int:
-    try:
-        return len(dataset)
-    except TypeError:
-        return 0
 
 
 @dataclass
@@ -319,14 +204,14 @@ class _Read:
 
 def _read(dataset: Any, spec: str, resolution: int | None, progress: Progress | None, white: int | None = None) -> _Read:
     """Every sample as a square picture and its class; in threads if samples can be had by index."""
-    first = _first(dataset)
+    first = first_of(dataset)
     if first is None:
         return _Read([], [], 0, 0)
     picture = _picture(first[0])
     side = resolution or natural_resolution([picture.size])
     found = _Read([], [], white or _white(picture), 0)
     size = (1 if is_grey(picture) else 3) * side**2
-    memory.require(size * _length(dataset), f"{spec} at {side} x {side}", hint="try a smaller --resolution")
+    memory.require(size * length_of(dataset), f"{spec} at {side} x {side}", hint="try a smaller --resolution")
 
     def row(sample: Sequence[Any]) -> Row:
         picture, target = _picture(sample[0]), sample[1]
@@ -341,7 +226,7 @@ def _read(dataset: Any, spec: str, resolution: int | None, progress: Progress | 
                 raise DataError(f"{spec}: {count:,} pictures fill the memory", hint="try a smaller --resolution")
             yield attempt(partial(row, sample))
 
-    several = in_threads(lambda index: row(dataset[index]), len(dataset)) if _indexed(dataset) else one_by_one()
+    several = in_threads(lambda index: row(dataset[index]), len(dataset)) if is_indexed(dataset) else one_by_one()
     for index, one in enumerate(several):
         if isinstance(one, Failure):
             found.failed.append((index, one.reason))
@@ -349,7 +234,7 @@ def _read(dataset: Any, spec: str, resolution: int | None, progress: Progress | 
             found.rows.append(one)
             found.peak = max(found.peak, one.peak)
         if progress:
-            progress(index + 1, max(index + 1, _length(dataset)))
+            progress(index + 1, max(index + 1, length_of(dataset)))
     return found
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ganzoo.modalities.asking import asking, noun_of
 from ganzoo.modalities.base import Modality
 
 SHOWN_CLASSES = 5
@@ -70,8 +71,9 @@ class Reading:
             classes: How many there are; 0 for none.
             names: Of the classes, or empty.
         """
-        first = " ".join(filter(None, (f"{name}: {count:,} {modality.noun}", self.sizes)))
-        made = modality.form(self.made)
+        first = " ".join(filter(None, (f"{name}: {count:,} {noun_of(modality)}", self.sizes)))
+        with asking(modality, "form"):
+            made = modality.form(self.made)
         found = f"{classes:,} class{'es' * (classes > 1)}" if classes else "no classes"
         if names:
             shown = ", ".join(map(short, names[:SHOWN_CLASSES]))

@@ -16,6 +16,7 @@ from ganzoo.data.dataset import Dataset, Feed
 from ganzoo.data.order import Order
 from ganzoo.data.reading import Reading
 from ganzoo.errors import DataError
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.modalities.inferred import of_stored
 
@@ -61,7 +62,11 @@ class Store(Dataset):
             what = "is of single numbers" if self.samples.numel() else "is empty"
             raise DataError(f"{self.name}: an array of shape {shape} {what}, expected samples (N, …), such as ({shape[0]}, 1)")
         modality = of_stored(self.samples) if self.modality is None else self.modality
-        if wrong := modality if isinstance(modality, str) else modality.check(self.samples):
+        if isinstance(modality, str):
+            raise DataError(f"{self.name}: {modality}")
+        with asking(modality, "check"):
+            wrong = modality.check(self.samples)
+        if wrong:
             raise DataError(f"{self.name}: {wrong}")
         object.__setattr__(self, "modality", modality)
         if self.labels is not None:
@@ -105,7 +110,8 @@ class Store(Dataset):
         # Several times faster than samples[indices]; and they are sent as they are stored, pictures as bytes.
         samples = sent(self.samples.index_select(0, indices), self.device)
         labels = None if self.labels is None else sent(self.labels.index_select(0, indices), self.device)
-        return self.modality.encode(samples), labels
+        with asking(self.modality, "encode"):
+            return self.modality.encode(samples), labels
 
     def feed(self, seed: int, first: int = 0, stride: int = 1) -> Feed:
         """The samples in the order of ``seed``, for process ``first`` of ``stride``."""

@@ -18,6 +18,7 @@ from ganzoo.data.order import permutation
 from ganzoo.data.reading import Reading
 from ganzoo.data.store import sent
 from ganzoo.errors import DataError
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 
 WINDOW_BYTES = 1 << 30
@@ -48,6 +49,7 @@ class Stream(Dataset):
         class_names: Their names, or empty.
         device: Where batches go.
         reading: As a store's.
+        dtype: Of the samples that ``read`` returns. How many shards are in memory at a time goes by it.
 
     Raises:
         DataError: Fewer than two samples.
@@ -61,6 +63,7 @@ class Stream(Dataset):
     class_names: tuple[str, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     reading: Reading = field(default=Reading(), repr=False)
+    dtype: torch.dtype = torch.uint8
 
     def __post_init__(self) -> None:
         if len(self) < 2:
@@ -72,8 +75,8 @@ class Stream(Dataset):
     @property
     def window(self) -> int:
         """Shards in memory at a time."""
-        pixels = int(torch.Size(self.sample_shape).numel())
-        return max(1, WINDOW_BYTES // (pixels * max(count for _, count in self.shards)))
+        size = int(torch.Size(self.sample_shape).numel()) * self.dtype.itemsize
+        return max(1, WINDOW_BYTES // (size * max(count for _, count in self.shards)))
 
     def to(self, device: torch.device | str) -> Stream:
         """The same stream, with batches on ``device``."""
@@ -96,7 +99,7 @@ class Stream(Dataset):
             "name": self.name,
             "count": len(self),
             "sample_shape": list(self.sample_shape),
-            "dtype": "uint8",
+            "dtype": str(self.dtype).removeprefix("torch."),
             "num_classes": self.num_classes,
             "class_names": list(self.class_names),
             "skipped": self.reading.skipped,
@@ -134,7 +137,9 @@ class _Windows(Feed):
             position += len(samples[-1])
             left -= len(samples[-1])
         device = self._stream.device
-        shown = self._stream.modality.encode(sent(torch.cat(samples), device))
+        stored = sent(torch.cat(samples), device)
+        with asking(self._stream.modality, "encode"):
+            shown = self._stream.modality.encode(stored)
         return shown, sent(torch.cat(labels), device) if labels else None
 
     def _window_at(self, position: int) -> int:
@@ -175,6 +180,9 @@ class _Windows(Feed):
             found, classes = self._stream.read(shard)
             if not len(found):
                 raise DataError(f"nothing in the shard {name} can be read any more")
+            if found.dtype != self._stream.dtype:
+                said = f"{found.dtype}, and its samples should be {self._stream.dtype}"
+                raise DataError(f"{self._stream.name}: the shard {name} holds {said}")
             if len(found) < count:
                 lost = f"{count - len(found)} samples of the shard {name} cannot be read"
                 warnings.warn(f"{lost}; others are shown twice", stacklevel=1)

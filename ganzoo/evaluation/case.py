@@ -19,6 +19,7 @@ from ganzoo.files import unwritable
 from ganzoo.interfaces import Generator
 from ganzoo.measure import Counts, Evidence, Measure
 from ganzoo.measure_table import find_measure, measures, scores_of
+from ganzoo.modalities.asking import noun_of
 from ganzoo.modalities.pictures import Pictures
 from ganzoo.registry import Registry
 
@@ -128,7 +129,7 @@ def open_case(registry: Registry, source: str | Path | Generator, asked: Asked) 
     kind = protocol_of(registry, subject.modality, type(source).__name__ if isinstance(source, Generator) else str(source))
     protocol = kind(registry, subject.modality, extractor=asked.extractor, device=asked.device)
     if asked.neighbours and not isinstance(subject.modality, Pictures):
-        raise UsageError(f"neighbours are drawn of pictures, and these are {subject.modality.noun}", hint="leave them out")
+        raise UsageError(f"neighbours are drawn of pictures, and these are {noun_of(subject.modality)}", hint="leave them out")
     wanted, misfits = chosen(registry, protocol, named)
     references = find_references(
         registry,

@@ -12,6 +12,7 @@ from ganzoo.data.store import Store
 from ganzoo.errors import PluginError, UsageError
 from ganzoo.evaluation.subject import Progress, Subject
 from ganzoo.measure import Measure, Need, SampleSet
+from ganzoo.modalities.asking import asking, description_of, noun_of
 from ganzoo.modalities.base import AT_ONCE, Modality
 from ganzoo.registry import Registry
 
@@ -54,7 +55,7 @@ class Protocol:
         device: str | torch.device = "cpu",
     ) -> None:
         if extractor is not None and not self.takes_extractor:
-            raise UsageError(f"{modality.noun} are judged without an extractor", hint="leave --extractor out")
+            raise UsageError(f"{noun_of(modality)} are judged without an extractor", hint="leave --extractor out")
         self.registry, self.modality, self.shipped, self.device = registry, modality, shipped, device
         self.named = extractor
 
@@ -72,9 +73,9 @@ class Protocol:
     def misfit(self, measure: Measure) -> str:
         """Why a measure is not for this kind of sample, as what follows "left out:"; empty if it is."""
         if measure.modalities and self.modality.name not in measure.modalities:
-            return f"it is for {' and '.join(measure.modalities)}, and these are {self.modality.noun}"
+            return f"it is for {' and '.join(measure.modalities)}, and these are {noun_of(self.modality)}"
         absent = [need for need in measure.needs if need not in (*self.gives, "torch-fidelity")]
-        return f"it needs {absent[0]}, and {self.modality.noun} are judged without" if absent else ""
+        return f"it needs {absent[0]}, and {noun_of(self.modality)} are judged without" if absent else ""
 
     def lacking(self, measure: Measure) -> str:
         """Why a measure that fits cannot be had of what was opened, as what follows "left out:"; empty if it can."""
@@ -103,7 +104,10 @@ class Protocol:
     @staticmethod
     def _decoded(modality: Modality, batches: Any, count: int) -> Iterator[Any]:
         for start in range(0, count, AT_ONCE):
-            yield modality.decode(batches(start, min(start + AT_ONCE, count)).detach())
+            samples = batches(start, min(start + AT_ONCE, count)).detach()
+            with asking(modality, "decode"):
+                decoded = modality.decode(samples)
+            yield decoded
 
 
 def protocol_of(registry: Registry, modality: Modality, what: str) -> type[Protocol]:
@@ -117,7 +121,7 @@ def protocol_of(registry: Registry, modality: Modality, what: str) -> type[Proto
         UnknownNameError, PluginError: What it names is not there, or is no protocol.
     """
     if not modality.judged_by:
-        raise UsageError(f"{what} cannot be scored: nothing says by which protocol {modality.describe()} are judged")
+        raise UsageError(f"{what} cannot be scored: nothing says by which protocol {description_of(modality)} are judged")
     found = registry.resolve("protocol", registry.get("protocol", modality.judged_by).qualified)
     if not (isinstance(found, type) and issubclass(found, Protocol)):
         raise PluginError(f"the protocol {modality.judged_by!r} is not a ganzoo.Protocol")

@@ -11,6 +11,7 @@ from ganzoo.data import open_data
 from ganzoo.data.store import Store
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.pictures import to_grey
+from ganzoo.modalities.asking import description_of, noun_of
 from ganzoo.modalities.base import Modality
 from ganzoo.modalities.pictures import Pictures
 from ganzoo.options import parameters_of
@@ -38,13 +39,15 @@ def open_real(registry: Registry, name: str, like: Modality | None = None) -> St
     if not isinstance(store, Store):
         raise UsageError(f"{name} is read as a stream, and only samples in memory can be scored")
     if like is not None and type(store.modality) is not type(like):
-        raise UsageError(f"{name} holds no {like.noun}, with which samples could be compared, but {store.modality.describe()}")
+        raise UsageError(
+            f"{name} holds no {noun_of(like)}, with which samples could be compared, but {description_of(store.modality)}"
+        )
     if isinstance(like, Pictures):
         if store.sample_shape[1:] != like.sample_shape[1:]:
             sizes = (f"{s[-1]}x{s[-2]}" for s in (store.sample_shape, like.sample_shape))
             raise UsageError("{} has pictures of {} pixels, and the samples are of {}".format(name, *sizes))
     elif like is not None and store.sample_shape != like.sample_shape:
-        raise UsageError(f"{name} holds {store.modality.describe()}, and the samples are {like.describe()}")
+        raise UsageError(f"{name} holds {description_of(store.modality)}, and the samples are {description_of(like)}")
     return store
 
 

@@ -13,6 +13,7 @@ from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluation.real import count_shared, open_real
 from ganzoo.evaluation.subject import Subject
 from ganzoo.measure import Measure
+from ganzoo.modalities.asking import noun_of
 from ganzoo.options import options_of
 from ganzoo.registry import Registry
 
@@ -77,7 +78,9 @@ def find_references(
         raise UsageError(f"{why}, to find neighbours in", hint="name it: --train DATA")
     held_out, shared = _held_out(drawn, real, training)
     if 0 < shared < len(real):
-        notes.append(f"{shared:,} of the {len(real):,} {real.modality.noun} of {name} are among those that it was trained on")
+        notes.append(
+            f"{shared:,} of the {len(real):,} {noun_of(real.modality)} of {name} are among those that it was trained on"
+        )
     # Samples that were trained on say nothing of copying, and have no distance to themselves.
     if wanted and not held_out:
         if only:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganzoo import plugins
-from ganzoo.card import DATA_TAG, TAG, VARIANT_TAG, is_score
+from ganzoo.card import DATA_TAG, TAG, VARIANT_TAG
+from ganzoo.card_scores import is_score
 from ganzoo.errors import UnknownNameError
 from ganzoo.hub.client import talking
 from ganzoo.measure_table import LISTED, measures

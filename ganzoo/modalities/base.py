@@ -71,8 +71,22 @@ class Samples:
 
 
 Writer: TypeAlias = "Callable[[Path, Samples], None]"
-"""Writes samples to a path that is not there yet: a file or, under the empty suffix, an empty folder. What it writes takes its
-name when it is whole."""
+"""Writes samples to a path: a file that is not there yet, whose name ends in the suffix, in small letters; or, under the empty
+suffix, a folder that is there and empty. Both are in a place of their own, and take the name that was asked for when they are
+whole; what else is written beside the file is removed."""
+
+
+def are_rows(found: object, count: int) -> bool:
+    """Whether this is an array of numbers or booleans with so many rows."""
+    import numpy as np
+
+    return isinstance(found, np.ndarray) and found.dtype.kind in "biufc" and found.ndim > 0 and len(found) == count
+
+
+def rows_of(decoded: object, samples: Tensor) -> Rows:
+    """What samples were decoded to, if these are rows of an array; else the samples themselves, in float32."""
+    rows: Rows = decoded if are_rows(decoded, len(samples)) else samples.float().cpu().numpy().astype("<f4")  # type: ignore[assignment]
+    return rows
 
 
 class Modality(BaseModel, ABC):
@@ -125,11 +139,11 @@ class Modality(BaseModel, ABC):
         """Samples ``(N, *sample_shape)`` to what people use: a NumPy array of N rows, a list of N texts, a data frame."""
 
     def rows(self, samples: Tensor) -> Rows:
-        """Samples as the rows of ``arr_0`` in an NPZ file: what :meth:`decode` returns if that is an array, else float32."""
-        import numpy as np
+        """Samples as the rows of ``arr_0`` in an NPZ file, numbers or booleans, a row for each and all of one type and shape.
 
-        found = self.decode(samples)
-        return found if isinstance(found, np.ndarray) else samples.float().cpu().numpy().astype("<f4")
+        By default what :meth:`decode` returns, if it is such an array; else the samples as they are, in float32.
+        """
+        return rows_of(self.decode(samples), samples)
 
     def writers(self) -> Mapping[str, Writer]:
         """The forms that ``ganzoo sample -o`` writes besides NPZ, by what a file's name ends in; ``""`` is a folder."""

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ganzoo.errors import TrainingError, UsageError
 from ganzoo.files import is_leftover, parse_json, unwritable
+from ganzoo.modalities.base import PREVIEW_FORMS
 from ganzoo.model_folder import as_text
 from ganzoo.variant import Json
 
@@ -33,12 +34,13 @@ LOCK = ".lock"
 SETTLED = ("fp32", "bf16")
 """The precisions that a run can be in, once that is settled; those of :data:`ganzoo.training.precision.PRECISIONS`."""
 
-SHEET = r"\d{10,}\.(png|npz)"
-"""What sheets of samples are called."""
+SHEET = rf"\d{{10,}}\.({'|'.join(PREVIEW_FORMS)})"
+"""What sheets of samples are called, whatever form their modality shows them in."""
 
 WRITTEN = {
     *(CONFIG, METRICS, SCORES, CURVE, JOURNAL),
-    *("reals.png", "reals.npz", "samples", CHECKPOINTS, "model", "tensorboard", LOGS),
+    *(f"reals.{form}" for form in PREVIEW_FORMS),
+    *("samples", CHECKPOINTS, "model", "tensorboard", LOGS),
 }
 """What a run writes into its folder."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 
 KINDS = 12
@@ -43,7 +44,7 @@ class Likeness:
         self.modality = modality
         reals = reals.float()
         self.shape = reals.shape[1:]
-        summed_up = modality.summary(reals) is not None
+        summed_up = self._summary(reals) is not None
         self._columns = None if summed_up else _columns(reals.flatten(1))
         flat = self._scaled(reals)
         self.distance = spread(flat if self._columns is None else flat * self._columns[1])
@@ -98,8 +99,12 @@ class Likeness:
         axes = self.modality.smooth_axes
         return roughness(samples, axes) if axes else 0.0
 
+    def _summary(self, samples: Tensor) -> Tensor | None:
+        with asking(self.modality, "summary"):
+            return self.modality.summary(samples)
+
     def _features(self, samples: Tensor) -> Tensor:
-        if (summary := self.modality.summary(samples)) is not None:
+        if (summary := self._summary(samples)) is not None:
             return summary
         scaled = self._scaled(samples)
         return scaled if self._projection is None else scaled @ self._projection

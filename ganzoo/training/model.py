@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ganzoo import __version__, plugins
-from ganzoo.card import title_of, write_card
+from ganzoo.card import write_card
+from ganzoo.card_words import title_of
 from ganzoo.interfaces import Generator, Trainer
+from ganzoo.modalities.asking import output_of
 from ganzoo.modality_of import origin_of
 from ganzoo.model_folder import FORMAT, ModelConfig, as_text, make_config
 from ganzoo.pretrained import save
@@ -119,7 +121,7 @@ def describe_model(
             "name": store.modality.name,
             "plugin": _plugin(origin_of(plugins.load().registry, store.modality)),
             "fields": store.modality.to_json(),
-            "output": store.modality.output,
+            "output": output_of(store.modality),
             "judged_by": store.modality.judged_by,
         },
         "training": training,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganzoo.files import parse_json, replace_file
 from ganzoo.modalities.base import Modality
-from ganzoo.sampling import write_preview, write_shown
+from ganzoo.sampling import to_show, write_shown
 from ganzoo.training.divergence import DivergedError
 from ganzoo.training.folder import METRICS, SCORES, SHEET
 from ganzoo.training.health import Health
@@ -126,12 +126,8 @@ class Monitor:
         stem, samples = self.folder / "samples" / f"{images:010d}", self.preview().cpu()
         self.watcher.looked(images, samples)
         # What computes with torch is done here, and what makes files of it on the other thread.
-        self.writer.submit(self._write_shown, stem, self.modality.decode(samples), samples)
+        self.writer.submit(write_shown, stem, to_show(samples, self.modality), self.modality)
         return samples
-
-    def _write_shown(self, stem: Path, decoded: object, samples: Tensor) -> None:
-        if write_shown(stem, decoded, self.modality) is None:
-            write_preview(stem, samples, self.modality)
 
     def _examine(self, health: Health, images: int, previewed: Tensor | None) -> None:
         """Every process has to: the logits are those of all."""

@@ -1,7 +1,8 @@
 """What is done to a run at its end, or when it goes on, done once before its first step: what fails then is known now.
 
 The trainer takes a step of every kind on a copy of itself, and the shapes that its networks return are looked at. Then a
-checkpoint is written, read and taken up, and the model folder is written, with the names that it will have, and loaded.
+checkpoint is written, read and taken up, and the model folder is written, with the names that it will have, and loaded. What
+is asked of the samples' modality later is asked of it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError, ModelError, PluginError, UsageError, describe
 from ganzoo.interfaces import Discriminator, Generator, Trainer
+from ganzoo.modalities.asking import asking, noun_of
+from ganzoo.modalities.base import Modality
 from ganzoo.pretrained import load
+from ganzoo.sampling import rows_to_write
 from ganzoo.training.checkpoint import Checkpoints, read_checkpoint
 from ganzoo.training.loop import Outcome, blaming
 from ganzoo.training.model import describe_model, write_model
@@ -110,7 +115,9 @@ def try_keeping(prepared: Prepared, trained: Trainer, draw: Callable[[], Tensor]
         with _telling("a run of this could not go on once it was stopped"):
             _try_checkpoint(prepared, trained, place / "checkpoints")
         with _telling("a model of this could not be kept", place):
-            _try_model(prepared, draw(), place / "model", str(folder))
+            shown = draw()
+            _try_model(prepared, shown, place / "model", str(folder))
+        _try_modality(prepared.store.modality, shown.cpu())
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -147,6 +154,28 @@ def _try_model(prepared: Prepared, shown: Tensor, place: Path, name: str) -> Non
                 "it keeps something that is neither a parameter nor a buffer",
                 hint="in its constructor: self.register_buffer(name, tensor)",
             )
+
+
+def _try_modality(modality: Modality, samples: Tensor) -> None:
+    """Ask for all that is asked for as a run goes on, or when samples are drawn of its model."""
+    with asking(modality, "summary"):
+        summary = modality.summary(samples.float())
+    if summary is not None and not (isinstance(summary, Tensor) and summary.ndim == 2 and len(summary) == len(samples)):
+        raise PluginError(_unfit(modality, "summary", summary, f"a tensor of shape ({len(samples)}, F), or None"))
+    with asking(modality, "sheet"):
+        sheet = modality.sheet(samples)
+    if sheet is not None and not (isinstance(sheet, np.ndarray) and sheet.ndim == 3 and sheet.dtype == np.uint8):
+        raise PluginError(_unfit(modality, "sheet", sheet, "a NumPy array (H, W, C) of uint8, or None"))
+    rows_to_write(samples, modality)
+    noun_of(modality)
+    for what in ("form", "writers"):
+        with asking(modality, what):
+            getattr(modality, what)()
+
+
+def _unfit(modality: Modality, what: str, found: object, wanted: str) -> str:
+    kind = f"an array {found.shape} of {found.dtype}" if isinstance(found, np.ndarray) else _kind(found)
+    return f"{what} of the modality {modality.name!r} returned {kind}; it is {wanted}"
 
 
 def _made_differently(saved: Generator, loaded: Generator) -> float:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganzoo import plugins
 from ganzoo.errors import GanzooError, PluginError, TrainingError, UnknownNameError, UsageError, describe
+from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.packages import install_package
 from ganzoo.training.folder import LOGS
@@ -172,7 +173,11 @@ class Tracking(Watcher):
         self._writer.submit(self._trackers.log, values, images)
 
     def looked(self, images: int, samples: Tensor) -> None:
-        if self._trackers.any and (sheet := self._modality.sheet(samples)) is not None:
+        if not self._trackers.any:
+            return
+        with asking(self._modality, "sheet"):
+            sheet = self._modality.sheet(samples)
+        if sheet is not None:
             self._writer.submit(self._trackers.log_sheet, sheet, images)
 
     def scored(self, images: int, scores: Mapping[str, float]) -> None:

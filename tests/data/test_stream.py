@@ -17,6 +17,7 @@ from ganzoo.data import stream as streams
 from ganzoo.data.readers import open_reader
 from ganzoo.data.stream import Stream
 from ganzoo.errors import DataError, UsageError
+from ganzoo.modalities.array import Array
 from ganzoo.modalities.pictures import Pictures
 
 SHARDS = (5, 7, 4, 6, 8, 3)
@@ -93,6 +94,18 @@ def test_pictures_are_in_range_and_described(stream):
     assert labels.dtype == torch.int64
     assert -1 <= samples.min() <= samples.max() <= 1
     assert json.loads(json.dumps(stream.describe()))["window"] == 2
+
+
+def test_a_stream_of_numbers_counts_their_bytes_and_says_their_type(monkeypatch):
+    monkeypatch.setattr(streams, "WINDOW_BYTES", 4 * 5 * 3 * 2)
+    rows = torch.arange(60, dtype=torch.float32).view(4, 5, 3)
+    told = ("s", tuple((f"{i}", 5) for i in range(4)), lambda shard: (rows[shard], None), Array(sample_shape=(3,)))
+    numbers = Stream(*told, dtype=torch.float32)
+    assert (numbers.window, numbers.describe()["dtype"]) == (2, "float32")
+    shown, _ = numbers.feed(0).batch(0, 20)
+    assert sorted(shown.flatten().tolist()) == list(range(60))
+    with pytest.raises(DataError, match=r"s: the shard \d holds torch\.float32, and its samples should be torch\.uint8"):
+        Stream(*told).feed(0).batch(0, 20)
 
 
 @pytest.fixture

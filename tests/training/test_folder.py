@@ -6,6 +6,7 @@ import pytest
 
 from ganzoo import plugins
 from ganzoo.errors import UsageError
+from ganzoo.modalities.base import PREVIEW_FORMS
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import check_folder, differences, read_run, run_folder
 
@@ -111,6 +112,21 @@ def test_a_folder_that_a_killed_process_had_only_begun_is_as_good_as_new(tmp_pat
     (tmp_path / ".config.json.abcd1234.tmp").touch()
     with run_folder(tmp_path, "x", config()) as folder:
         assert folder.previous is None
+
+
+@pytest.mark.parametrize("form", PREVIEW_FORMS)
+def test_what_a_run_shows_is_its_own_whatever_form_it_has(tmp_path, form):
+    begin(tmp_path, config())
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / f".0000000064.{form}.abcd1234.tmp").touch()
+    (tmp_path / f".reals.{form}.abcd1234.tmp").touch()
+    (tmp_path / f"reals.{form}").touch()
+    with run_folder(tmp_path, "x", read_run(tmp_path)):
+        assert list((tmp_path / "samples").iterdir()) == []
+        assert not (tmp_path / f".reals.{form}.abcd1234.tmp").exists()
+        assert (tmp_path / f"reals.{form}").exists()
+    with run_folder(tmp_path, "x", read_run(tmp_path), fresh=True):
+        assert {p.name for p in tmp_path.iterdir()} == {".lock"}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"variant": 1, "loop": {}, "trainer": {}, "budget": 3}', "[" * 10**5])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import ganzoo
 from ganzoo.comparison import RESULTS, read_results
 from ganzoo.files import MAX_NESTED, parse_json
+from ganzoo.modalities.base import PREVIEW_FORMS
 from ganzoo.training.clock import _read_decision
 from ganzoo.training.folder import METRICS, SCORES, read_run
 from ganzoo.training.monitor import cut_records
@@ -59,6 +60,15 @@ def test_whatever_is_in_a_runs_files_reading_them_ends_well(tmp_path, lines):
     read_scores(tmp_path)
     read_results(tmp_path)
     cut_records(tmp_path, 100)
+
+
+@pytest.mark.parametrize("form", PREVIEW_FORMS)
+def test_sheets_of_the_time_that_comes_again_go_whatever_form_they_have(tmp_path, form):
+    for name in ("0000000064", "0000000128", "notes"):
+        (tmp_path / "samples").mkdir(exist_ok=True)
+        (tmp_path / "samples" / f"{name}.{form}").touch()
+    cut_records(tmp_path, 64)
+    assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == [f"0000000064.{form}", f"notes.{form}"]
 
 
 def test_a_deeply_nested_configuration_is_no_run(tmp_path):
