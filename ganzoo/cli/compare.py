@@ -102,7 +102,7 @@ def compare(
     results = comparison.compare(
         names,
         out=folder,
-        budget=Budget(parse_duration(budget) if budget else None, parse_count(images) if images else None),
+        budget=Budget(parse_duration(budget) if budget else None, parse_count(images, "--images") if images else None),
         data=data,
         resolution=resolution,
         real=real,

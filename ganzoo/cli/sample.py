@@ -149,7 +149,7 @@ def parse_seeds(text: str) -> Sequence[int]:
             raise UsageError(f"cannot read the seeds {text!r}", hint="for example: --seeds 0-63 or --seeds 7,11,100-199")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise UsageError(f"the seeds {part.strip()!r} run backwards")
+            raise UsageError(f"the seeds {part.strip()!r} run backwards", hint=f"say --seeds {last}-{first}")
         ranges.append(range(first, last + 1))
     if sum(r.stop - r.start for r in ranges) > MAX_SEEDS:
         raise UsageError(f"{text!r} are more than {MAX_SEEDS:,} seeds")
