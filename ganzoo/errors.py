@@ -68,6 +68,21 @@ class HubError(GanzooError):
     """The Hugging Face Hub cannot be reached, has no such model, or does not let this account do it."""
 
 
+class UnfinishedError(ModelError):
+    """A run that has no model yet.
+
+    Args:
+        folder: The run's.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"the run {folder!r} has no model: it is still going on, or did not finish",
+            hint="the command that began it goes on with it",
+        )
+        self.folder = folder
+
+
 class PluginError(GanzooError):
     """A plugin, or a component that a plugin registered, does not work."""
 

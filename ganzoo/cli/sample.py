@@ -135,7 +135,8 @@ def choose_classes(model: str, texts: Sequence[str], count: int, config: ModelCo
         why = f"; its data had {config.num_classes:,} classes, which {config.variant} does not tell apart"
         raise UsageError(
             f"--class: {model} has no classes to choose from, for its generator is unconditional"
-            + (why if config.num_classes else "")
+            + (why if config.num_classes else ""),
+            hint="leave --class out; docs/plugins.md shows how to write a conditional generator (num_classes)",
         )
     return parse_classes(texts, config.class_names if len(config.class_names) == count else (), count, out.say)
 
