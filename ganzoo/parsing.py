@@ -61,6 +61,8 @@ def parse_count(text: str, option: str = "") -> int:
     """A count in ``20000``, ``20k``, ``2M``, ``1.5M``. Raises UsageError, naming the option that it follows."""
     named = f"{option}: " if option else ""
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{0,15})?)([kKmMgG]?)", text)
+    if re.fullmatch(r"\d{16,}", text):
+        raise UsageError(f"{named}{text[:20]}… images are more than can be counted")
     if not match:
         example = f"{option} 500k, or 50000, or 2M" if option else "50000, 500k, 2M"
         raise UsageError(f"{named}cannot read {text[:50]!r} as a number of images", hint=f"for example: {example}")
