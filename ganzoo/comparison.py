@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ganzoo.data.store import Store
 from ganzoo.devices import choose_device
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import SAMPLES, evaluate
+from ganzoo.evaluation.references import pair_of
 from ganzoo.evaluation.rehearsal import rehearse
 from ganzoo.evaluation.stamp import require_same
 from ganzoo.evaluation.subject import Progress
@@ -28,6 +29,7 @@ from ganzoo.request import NEVER, train
 from ganzoo.training.config import resolve
 from ganzoo.training.folder import OtherRunError, read_run
 from ganzoo.training.gone import naming_what_is_gone
+from ganzoo.training.progress import duration
 from ganzoo.training.result import Run
 from ganzoo.training.settings import Budget
 from ganzoo.training.watcher import Watcher
@@ -73,6 +75,7 @@ def compare(
     samples: int = SAMPLES,
     seeds: int = 3,
     device: str = "auto",
+    planned: Callable[[str], None] = lambda line: None,
     beginning: Callable[[str, int], None] = lambda contender, seed: None,
     watching: Callable[[], AbstractContextManager[Watcher | None]] = nullcontext,
     judging: Callable[[], AbstractContextManager[Progress | None]] = nullcontext,
@@ -89,6 +92,7 @@ def compare(
         data, resolution, device: As for :func:`ganzoo.train`; without data, what the first contender trains on by default.
         real, extractor, samples: As for :func:`ganzoo.evaluate`; ``real`` is its ``data``.
         seeds: How many; they are 0, 1, 2 …
+        planned: Told, before the first run, how long all takes at least, and by what it is scored if that says little.
         beginning: Told of each run before it.
         watching: Makes who follows a run.
         judging: Makes who is told how far a run's scoring is.
@@ -112,6 +116,8 @@ def compare(
     del store
     fixed, judged = rehearse(modality, data=real or data, extractor=extractor, samples=samples)
     asked: dict[str, Json] = {"data": data, "real": real, "extractor": extractor, "samples": samples, **judged}
+    for line in _plan(registry, len(contenders) * seeds, budget, samples, data, real):
+        planned(line)
     contest = _Contest(out, budget, data, resolution, device, asked, train_data=known, extractor=fixed)
     kept, results = read_results(out), []
     # Seed by seed: a comparison that is stopped half way has something to say of everybody.
@@ -140,6 +146,26 @@ def compare(
     by = next(m.name for m in table if m.goal.is_known and all(m.name in result.scores for result in results))
     draw_dots(out / PLOT, {name: [r.scores[by] for r in rows] for name, rows in by_contender(results).items()}, y=by)
     return results
+
+
+def _plan(registry: Registry, runs: int, budget: Budget, samples: int, data: str, real: str | None) -> Iterator[str]:
+    """What is to be done, in words: how much that is, and a warning if samples are compared with what was trained on."""
+    each = [duration(budget.seconds)] if budget.seconds else []
+    each += [f"{budget.images:,} images"] if budget.images else []
+    length = " or ".join(each) or "as many images as the preset says"
+    total = f"{duration(runs * budget.seconds)} of training" if budget.seconds and not budget.images else "the training"
+    once = f"1 run of {length}" if runs == 1 else f"{runs} runs of {length} each"
+    yield (
+        f"{once}: {total}, and then the scoring of {samples:,} samples of each; what an earlier call of this comparison has "
+        "done is not done again"
+    )
+    if real in (None, data):
+        pair = pair_of(registry, data)
+        words = f"--data {pair[0]} --real {pair[1]}" if pair else "--real DATA"
+        yield (
+            f"samples are compared with {data}, on which the models are trained, and one that copies them would "
+            f"score best; to compare with others that none was trained on, add {words}"
+        )
 
 
 def _distinct(registry: Registry, names: Sequence[str], out: Path) -> list[str]:

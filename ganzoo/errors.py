@@ -44,12 +44,15 @@ class UsageError(GanzooError):
 class UnknownNameError(UsageError):
     """A name that is not known; the hint has the nearest ones, or all of them where they are few."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, name: str, known: Iterable[str], *, hint: str | None = None, meant: str | None = None
+    ) -> None:
+        """``meant``: that of ``known`` which others call ``name``, if there is one, whatever the spelling is near to."""
         known = list(known)
-        near = nearest(name, known)
+        near = [meant] if meant else nearest(name, known)
         few = f"there are {', '.join(known)}" if 0 < len(known) <= FEW else None
-        meant = f"did you mean {' or '.join(near)}?" if near else few
-        super().__init__(f"unknown {what} {name!r}", hint=(" " if near else "; ").join(filter(None, (meant, hint))) or None)
+        offered = f"did you mean {' or '.join(near)}?" if near else few
+        super().__init__(f"unknown {what} {name!r}", hint=(" " if near else "; ").join(filter(None, (offered, hint))) or None)
         self.what, self.name = what, name
 
 
@@ -63,6 +66,21 @@ class ModelError(GanzooError):
 
 class HubError(GanzooError):
     """The Hugging Face Hub cannot be reached, has no such model, or does not let this account do it."""
+
+
+class UnfinishedError(ModelError):
+    """A run that has no model yet.
+
+    Args:
+        folder: The run's.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"the run {folder!r} has no model: it is still going on, or did not finish",
+            hint="the command that began it goes on with it",
+        )
+        self.folder = folder
 
 
 class PluginError(GanzooError):
@@ -84,11 +102,19 @@ def say_renamed(what: str, old: str, new: str) -> None:
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The names in ``known`` closest in spelling to ``name``, best first; a first word or a last dotted part counts."""
+    """The names in ``known`` closest in spelling to ``name``, best first; a first word or a last dotted part counts.
+
+    Of a dotted name the last part is compared with the last parts: what comes before it is alike in all of a part's options.
+    """
     import difflib
 
     known = list(dict.fromkeys(known))
-    tail = name.rpartition(".")[2]
+    head, _, tail = name.rpartition(".")
+    inside = {k.rpartition(".")[2]: k for k in known if head and k.startswith(f"{head}.") and "." not in k[len(head) + 1 :]}
+    if inside:
+        return [inside[t] for t in difflib.get_close_matches(tail, list(inside), n=limit, cutoff=0.6)]
+    if head and (same := [k for k in known if k.rpartition(".")[2] == tail]):
+        return sorted(same, key=lambda k: -difflib.SequenceMatcher(None, k, name).ratio())[:limit]
     found = difflib.get_close_matches(name, known, n=limit, cutoff=0.6)
     found += [k for k in known if name and k.startswith(f"{name}-") and k not in found]
     found += [k for k in known if k.rpartition(".")[2] == tail and k not in found]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
-from ganzoo.errors import ModelError, UsageError
+from ganzoo.errors import ModelError, UnfinishedError, UsageError
 from ganzoo.files import parse_json, user_path, write_json
 from ganzoo.modalities.base import MAX_SIZE, PREVIEW_FORMS, Shape, Size
 from ganzoo.packages import NEWER
@@ -26,6 +26,8 @@ CONFIG = "config.json"
 SCORES = "metrics.json"
 CARD = "README.md"
 PREVIEWS = tuple(f"samples.{form}" for form in PREVIEW_FORMS)
+AGAIN = "copy it or pull it again; if a run here made it, the command that trained it writes it anew"
+"""What to do about a model that is damaged."""
 MAX_JSON_BYTES = 1 << 20
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 """``user/repo``, as the Hub names a model folder that it holds."""
@@ -155,22 +157,32 @@ def find_folder(source: str | Path) -> Path:
         if (folder / CONFIG).is_file() and (folder / weights_file("generator")).is_file():
             return folder
     if not path.is_dir():
-        raise ModelError(f"no model folder {str(source)!r}", hint="make one: ganzoo train NAME tells where it is")
-    if (path / "metrics.jsonl").is_file():
-        raise ModelError(f"the run {str(source)!r} has no model: it is still going on, or did not finish")
-    raise ModelError(f"{str(source)!r} is not a model folder: it lacks {CONFIG} or {weights_file('generator')}")
+        why = "it is a file" if path.exists() else "there is no such folder"
+        raise ModelError(f"no model folder {str(source)!r}: {why}", hint="make one: ganzoo train NAME tells where it is")
+    if (path / "metrics.jsonl").is_file() or (path / "checkpoints").is_dir():
+        raise UnfinishedError(str(source))
+    files = (CONFIG, weights_file("generator"))
+    lacks = [name for name in files if not (path / name).is_file()]
+    # Whoever has neither of them meant another folder.
+    hint = (
+        AGAIN if len(lacks) < len(files) else "a run's folder, or the folder model in it, is one: ganzoo train NAME makes it"
+    )
+    raise ModelError(f"{str(source)!r} is not a model folder: it lacks {' and '.join(lacks)}", hint=hint)
 
 
 def read_config(folder: Path) -> ModelConfig:
     """The validated ``config.json`` of a model folder. Raises ModelError if it is missing, damaged or not understood."""
     path = folder / CONFIG
-    data = read_json(path)
+    try:
+        data = read_json(path)
+    except ModelError as error:
+        raise ModelError(error.message, hint=AGAIN) from error
     if isinstance(data, dict) and data.get("format") != FORMAT and isinstance(data.get("format"), int):
         raise ModelError(f"{path} has format {data['format']}, this ganzoo reads {FORMAT}", hint=NEWER)
     try:
         return make_config(data)
     except ModelError as error:
-        raise ModelError(f"{path} is not a model's configuration: {error.message}") from None
+        raise ModelError(f"{path} is not a model's configuration: {error.message}", hint=AGAIN) from None
 
 
 def set_license(folder: Path, license_name: str) -> None:

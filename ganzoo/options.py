@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import re
+import shlex
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from ganzoo.errors import PluginError, UsageError
-from ganzoo.variant import Json, leaves
+from ganzoo.variant import Json, leaves, thaw
 
 CONTEXT = ("sample_shape", "num_classes", "value_range", "modality", "latent_shape", "latents")
 """What a network's constructor may ask for by name; everything else in its signature is an option."""
@@ -66,8 +68,54 @@ class Option:
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
-            why = error.errors()[0]["msg"]
-            raise UsageError(f"{label}={value!r}: {why[0].lower()}{why[1:]}") from None
+            raise UsageError(f"{label}={value!r}: {_in_words(error)}", hint=self._example(label)) from None
+
+    def _example(self, label: str) -> str | None:
+        """A value that fits, as it is typed: the default, if that is one."""
+        if self.required or self.default is None:
+            return None
+        shown = self.default if isinstance(self.default, str) else json.dumps(thaw(self.default))
+        return f"for example: {'--data' if '?' in label else '-o'} {shlex.quote(f'{label}={shown}')}"
+
+
+BOUNDS = {
+    "greater_than": "greater than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list, such as 1,2",
+}
+TYPES |= {"list": TYPES["tuple"], "dict": "names with values, as JSON has them", "finite": "a number that is finite"}
+
+
+def _in_words(error: ValidationError) -> str:
+    """What is wrong with a value, in plain words."""
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    # Of several values in a list, which one.
+    where = "".join(f"value {at + 1} of it " for at in first["loc"][:1] if isinstance(at, int)) or "it "
+    wanted = [_wanted(told["type"], told.get("ctx", {})) for told in (errors if where == "it " else errors[:1])]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    if None in wanted:
+        return first["msg"][0].lower() + first["msg"][1:]
+    # A value that may be of several types has an error for each.
+    return f"{where}must be {', or '.join(dict.fromkeys(map(str, wanted)))}"
+
+
+def _wanted(kind: str, context: Mapping[str, Any]) -> str | None:
+    """What a value must be, by the kind of pydantic's error; None for a rare one."""
+    if kind in BOUNDS:
+        return f"{BOUNDS[kind]} {next(iter(context.values())):g}"
+    if kind == "literal_error":
+        return str(context["expected"])
+    return None if kind.endswith(("_short", "_long")) else TYPES.get(kind.partition("_")[0])
 
 
 def parameters_of(component: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -57,12 +57,17 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def parse_count(text: str) -> int:
-    """A count in ``20000``, ``20k``, ``2M``, ``1.5M``. Raises UsageError."""
+def parse_count(text: str, option: str = "") -> int:
+    """A count in ``20000``, ``20k``, ``2M``, ``1.5M``. Raises UsageError, naming the option that it follows."""
+    named = f"{option}: " if option else ""
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{0,15})?)([kKmMgG]?)", text)
+    if re.fullmatch(r"\d{16,}", text):
+        raise UsageError(f"{named}{text[:20]}… images are more than can be counted")
     if not match:
-        raise UsageError(f"cannot read {text!r} as a number of images", hint="for example: 50000, 500k, 2M")
+        example = f"{option} 500k, or 50000, or 2M" if option else "50000, 500k, 2M"
+        raise UsageError(f"{named}cannot read {text[:50]!r} as a number of images", hint=f"for example: {example}")
     count = round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[match[2].lower()])
     if not 0 < count <= 10**12:
-        raise UsageError(f"{text!r} images train nothing" if count == 0 else f"{text!r} images are more than can be counted")
+        why = "images train nothing" if count == 0 else "images are more than can be counted"
+        raise UsageError(f"{named}{text!r} {why}", hint=f"for example: {option} 500k" if option else None)
     return count

@@ -25,7 +25,7 @@ from ganzoo.latents import Latent
 from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.modality_of import missing, modality_of
-from ganzoo.model_folder import CONFIG, ModelConfig, find_folder, make_config, read_config, weights_file
+from ganzoo.model_folder import AGAIN, CONFIG, ModelConfig, find_folder, make_config, read_config, weights_file
 from ganzoo.options import OPTIONS_OF, parameters_of
 from ganzoo.pinned import pinned
 from ganzoo.registry import Entry, Origin, Registry
@@ -125,7 +125,7 @@ def load(folder: Path, *, role: str = "generator", device: str | torch.device = 
         network = _build(part, role, config, told)
         network.load_state_dict(load_file(path), strict=True)
     except (UsageError, SafetensorError, OSError, RuntimeError, ValueError) as error:
-        raise ModelError(f"{path} cannot be loaded: {shorten(error)}") from error
+        raise ModelError(f"{path} cannot be loaded: {shorten(error)}", hint=AGAIN) from error
     object.__setattr__(network, CONFIG_OF, config)
     if isinstance(network, Generator) and network.num_classes == len(config.class_names):
         object.__setattr__(network, "_ganzoo_class_names", config.class_names)

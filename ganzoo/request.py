@@ -303,7 +303,7 @@ def _terms(word: str, plural: str, asked: str | Sequence[str], example: str) -> 
 def _count(what: str, value: int | str) -> int:
     """A count as a number of any type, or as text."""
     if isinstance(value, str):
-        return parse_count(value)
+        return parse_count(value, f"--{what.replace('_', '-')}")
     try:
         count = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:

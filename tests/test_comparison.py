@@ -3,7 +3,8 @@ import math
 
 import pytest
 
-from ganzoo.comparison import Result, compare, interval, read_results
+from ganzoo import plugins
+from ganzoo.comparison import Result, _plan, compare, interval, read_results
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.training.folder import OtherRunError
 from ganzoo.training.settings import Budget
@@ -124,6 +125,10 @@ def test_the_command(run_ganzoo, tmp_path):
     assert mlp.split()[:2] == ["mlp", "2"]
     assert "±" in keras
     assert "mlp@keras, seed 1: run 4 of 4" in result.stderr
+    first, second = result.stderr.splitlines()[:2]
+    assert first.startswith("4 runs of 640 images each: the training, and then the scoring of 300 samples of each")
+    assert second.startswith("samples are compared with fashion-mnist-10k, on which the models are trained")
+    assert second.endswith("add --data fashion-mnist --real fashion-mnist-10k")
     assert "mlp@keras, seed 1: fd " in result.stderr
     assert "name, seeds, images, fd, kid, precision, recall, coverage: 300 samples of each" in result.stderr
     assert "of each against 300 of fashion-mnist-10k, by fashion-mnist-cnn" in result.stderr
@@ -133,3 +138,12 @@ def test_the_command(run_ganzoo, tmp_path):
     fewer = run_ganzoo(*("320" if word == "640" else word for word in words))
     assert fewer.returncode == 2
     assert "differs in images (640 there, 320 here); go on with the budget that it had, or compare in another" in fewer.stderr
+
+
+def test_before_the_first_run_is_told_how_long_all_takes_and_that_scores_are_by_the_training_data():
+    registry = plugins.load().registry
+    (length,) = _plan(registry, 6, Budget(seconds=240), 1000, "./photos", "./others")
+    assert length.startswith("6 runs of 4m00s each: 24m00s of training, and then the scoring of 1,000 samples of each")
+    assert next(_plan(registry, 1, Budget(), 1000, "./photos", "./others")).startswith("1 run of as many images as")
+    _, warning = _plan(registry, 6, Budget(seconds=240), 1000, "./photos", None)
+    assert warning.endswith("add --real DATA")

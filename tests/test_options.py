@@ -1,13 +1,14 @@
 """Options of components: what a signature says, also that of the class above."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 
 import ganzoo
 from ganzoo.errors import UsageError
 from ganzoo.factory import Part
-from ganzoo.options import options_of
+from ganzoo.options import Option, options_of
 from ganzoo.training.trainer import AlternatingTrainer
 
 
@@ -73,3 +74,20 @@ def test_a_part_is_handed_what_the_class_above_asks_for():
     with pytest.raises(UsageError, match="is a Below, not a Module"):
         part.build("below", sample_shape=(1, 2), latent_shape=(3,))
     assert options_of(Below).keys() == {"width"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "value", "says"),
+    [
+        (Annotated[float, Field(gt=0)], 2e-4, -1, "lr=-1: it must be greater than 0 (for example: -o lr=0.0002)"),
+        (float, 2e-4, "fast", "lr='fast': it must be a number (for example: -o lr=0.0002)"),
+        (int, 64, 1.5, "lr=1.5: it must be a whole number (for example: -o lr=64)"),
+        (tuple[float, float], (0, 1), [1, "x"], "lr=[1, 'x']: value 2 of it must be a number (for example: -o 'lr=[0, 1]')"),
+        (bool | Literal["auto"], "auto", "maybe", "lr='maybe': it must be true or false, or 'auto' (for example: -o lr=auto)"),
+        (int | None, None, "x", "lr='x': it must be a whole number"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_told_in_plain_words_with_one_that_fits(annotation, default, value, says):
+    with pytest.raises(UsageError) as caught:
+        Option("lr", annotation, default).check(value, "lr")
+    assert str(caught.value) == says

@@ -227,3 +227,55 @@ def test_a_network_of_more_pieces_than_can_be_loaded_is_not_saved():
     network = nn.ModuleList(nn.Linear(1, 1) for _ in range(7000))
     with pytest.raises(PluginError, match="21,001 modules and tensors"):
         pretrained.tensors_of(network, "generator")
+
+
+def test_what_is_damaged_says_what_to_do_about_it(model):
+    again = "copy it or pull it again; if a run here made it, the command that trained it writes it anew"
+    weights = model / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:50])
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        ganzoo.load(model)
+    assert caught.value.hint == again
+    weights.unlink()
+    with pytest.raises(ModelError, match=r"it lacks model\.safetensors \(copy it or pull it again"):
+        ganzoo.load(model)
+    weights.write_bytes(whole)
+    (model / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="is not JSON") as caught:
+        ganzoo.load(model)
+    assert caught.value.hint == again
+    (model / "config.json").unlink()
+    with pytest.raises(ModelError, match=r"it lacks config\.json \(copy it"):
+        ganzoo.load(model)
+    weights.unlink()
+    with pytest.raises(ModelError, match=r"it lacks config\.json and model\.safetensors"):
+        ganzoo.load(model)
+
+
+def test_a_name_that_is_nothing_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no model 'nosuch'"):
+        ganzoo.load("nosuch")
+    for path in (tmp_path / "nosuch", "./nosuch"):
+        with pytest.raises(ModelError, match="there is no such folder"):
+            ganzoo.load(path)
+    with pytest.raises(
+        UsageError, match=r"no model 'dcgan': that is a variant .train it: ganzoo train dcgan; did you mean dcgan-f"
+    ):
+        ganzoo.load("dcgan")
+
+
+def test_of_a_run_that_is_not_there_the_ones_that_are_there_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"no folder 'runs/nosuch' .no run is there: ganzoo train NAME makes one"):
+        ganzoo.load("runs/nosuch")
+    for name in ("dcgan-photos", "mlp-photos"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.json").touch()
+    for name in ("runs/mlp-foto", "runs/mlp-foto/model"):
+        with pytest.raises(ModelError, match=r"in runs there are mlp-photos, dcgan-photos.$"):
+            ganzoo.load(name)
+    (tmp_path / "alice").mkdir()
+    with pytest.raises(ModelError, match="if it is a repository of the Hub, say alice/clothes@main"):
+        ganzoo.load("alice/clothes")

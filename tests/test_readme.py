@@ -36,6 +36,19 @@ def test_the_cpu_only_build_of_torch_is_installed_first():
     assert 0 < start.index("download.pytorch.org/whl/cpu") < start.index("pip install . ")
 
 
+def test_what_scoring_needs_is_said_before_the_first_command_that_scores():
+    scores = re.search(r"^\$ ganzoo (evaluate|compare|train .*--until)", README, re.MULTILINE)
+    assert 0 < README.index("Scoring (") < README.index("pip install '.[evaluation]'") < scores.start()
+
+
+def test_a_first_run_on_a_slow_laptop_is_told_where_its_speed_stands_and_how_to_go_on():
+    after = section("Start").partition("ganzoo train dcgan --budget 4m")[2].partition("Trained generators")[0]
+    assert "pictures per second (`871/s`)" in after
+    assert "`--budget 40m`, trains the run further" in after
+    shown = int(re.search(r"`dcgan` saw\s([\d,]+) pictures", README)[1].replace(",", ""))
+    assert round(shown / 240, -2) == int(re.search(r"some ([\d,]+)/s", after)[1].replace(",", ""))
+
+
 def test_each_measure_is_explained_with_its_good_direction():
     rows = dict(re.findall(r"^\| `(\w+)` \| (↓|↑|0\.5) \| .{20,}\|$", section("Honest scores"), re.MULTILINE))
     signs = {"lower": "↓", "higher": "↑"}

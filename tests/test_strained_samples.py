@@ -81,8 +81,8 @@ def test_a_dataset_takes_options_as_networks_do(ganzoo_with_strained):
     assert "words: 50 texts, of up to 9 of 4 letters" in done.stderr
     for spec, said in (
         ("strained-words?lenght=9", "did you mean length? options are length: Of the longest, its end included."),
-        ("strained-words?length=2", "strained-words?length=2: input should be greater than or equal to 3"),
-        ("strained-words?length=nine", "should be a valid integer"),
+        ("strained-words?length=2", "strained-words?length=2: it must be at least 3"),
+        ("strained-words?length=nine", "it must be a whole number"),
     ):
         refused = ganzoo_with_strained("train", "strained-text", "--data", spec, "--dry-run")
         assert refused.returncode == 2, spec

@@ -49,7 +49,7 @@ It needs the packages of pip install '.[evaluation]'; if one is missing, the err
     help="What to compare samples with, at best held out. Default: what --data says.",
 )
 @click.option("--resolution", type=int, metavar="PIXELS", help="As for ganzoo train.")
-@click.option("--budget", metavar="TIME", help="Time to train each run: 90s, 4m, 1h30m.")
+@click.option("--budget", metavar="TIME", help="Time to train each run: 90s, 4m, 1h30m. Scoring comes on top.")
 @click.option("--images", metavar="COUNT", help="Images to train each run: 500k, 2M. Default: as its preset says.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="How many runs of each variant.")
 @click.option("--extractor", metavar="NAME", shell_complete=complete.named("extractor"), help="As for ganzoo evaluate.")
@@ -102,7 +102,7 @@ def compare(
     results = comparison.compare(
         names,
         out=folder,
-        budget=Budget(parse_duration(budget) if budget else None, parse_count(images) if images else None),
+        budget=Budget(parse_duration(budget) if budget else None, parse_count(images, "--images") if images else None),
         data=data,
         resolution=resolution,
         real=real,
@@ -110,6 +110,7 @@ def compare(
         samples=samples,
         seeds=seeds,
         device=device,
+        planned=out.say,
         beginning=beginning,
         watching=watching,
         judging=lambda: counting("judging"),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 import warnings
@@ -14,7 +15,7 @@ from typing import TextIO
 import click
 
 from ganzoo.cli.output import out
-from ganzoo.errors import GanzooError, RenamedWarning, debugging, first_line
+from ganzoo.errors import GanzooError, RenamedWarning, UnfinishedError, debugging, first_line
 
 NO_GOOD = 3
 INTERRUPTED = 130
@@ -62,6 +63,8 @@ def show_warnings() -> None:
 def explain(error: BaseException) -> tuple[str, str | None, int]:
     """What failed, what to do about it, and the exit code."""
     match error:
+        case UnfinishedError():
+            return error.message, _going_on(error), error.exit_code
         case GanzooError():
             return error.message, error.hint, error.exit_code
         case click.UsageError():
@@ -80,6 +83,19 @@ def explain(error: BaseException) -> tuple[str, str | None, int]:
         case _:
             what = f"internal error: {type(error).__name__}: {first_line(error)}"
             return what, "set GANZOO_DEBUG=1 for the traceback and report it", 1
+
+
+def _going_on(error: UnfinishedError) -> str | None:
+    """The command that goes on with a run, where its folder says enough for that."""
+    from pathlib import Path
+
+    command = ""
+    # What has failed is told in any case.
+    with contextlib.suppress(Exception):
+        from ganzoo.training.recorded import command_there
+
+        command = command_there(Path(error.folder).expanduser())
+    return f"go on with it: {command}" if command else error.hint
 
 
 def _system_error(error: OSError) -> str:

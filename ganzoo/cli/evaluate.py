@@ -159,9 +159,13 @@ def evaluate(
         protocol = {name: value for name, value in report["protocol"].items() if value != ""} | {"versions": versions}
         out.fields({"scores": {name: f"{value:.4g}" for name, value in scores.values.items()}, "protocol": protocol})
     if scores.held_out is False:
+        from ganzoo import plugins
+        from ganzoo.evaluation.references import unseen
+
         out.say(
             f"it was trained on pictures of {scores.protocol.data}, and a model that copies these would score best; what they "
-            "cannot tell (rfd, copying) takes pictures that it has not seen: --data DATA"
+            f"cannot tell (rfd, copying) takes pictures that it has not seen: --data "
+            f"{unseen(plugins.load().registry, scores.protocol.data)}"
         )
     for note in scores.notes:
         out.say(note)

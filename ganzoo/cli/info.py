@@ -39,12 +39,15 @@ def info(name: str, as_json: bool) -> None:
     from ganzoo.hub.shipped import shipped_models
 
     registry, shipped = plugins.load().registry, shipped_models()
-    if registry.find("variant", name.partition("@")[0]):
-        if _is_folder(name):
-            out.say(f"{name!r} is a folder here, too: ganzoo info ./{name}")
+    # With the options that --data takes after it, a dataset is described all the same.
+    dataset = name.partition("?")[0]
+    is_variant = registry.find("variant", name.partition("@")[0]) is not None
+    if (is_variant or registry.find("dataset", dataset)) and _is_folder(name):
+        out.say(f"{name!r} is a folder here, too: ganzoo info ./{name}")
+    if is_variant:
         _tell_variant(registry, name, as_json=as_json)
-    elif registry.find("dataset", name):
-        _tell_dataset(registry, name, as_json=as_json)
+    elif registry.find("dataset", dataset):
+        _tell_dataset(registry, dataset, as_json=as_json)
     elif name in shipped or "/" in name or name.startswith((".", "~", "shipped:")) or _is_folder(name):
         from ganzoo.cli.info_folder import find_folder, tell
         from ganzoo.training.report import report

@@ -136,7 +136,8 @@ def choose_classes(model: str, texts: Sequence[str], count: int, config: ModelCo
         why = f"; its data had {config.num_classes:,} classes, which {config.variant} does not tell apart"
         raise UsageError(
             f"--class: {model} has no classes to choose from, for its generator is unconditional"
-            + (why if config.num_classes else "")
+            + (why if config.num_classes else ""),
+            hint="leave --class out; docs/plugins.md shows how to write a conditional generator (num_classes)",
         )
     return parse_classes(texts, config.class_names if len(config.class_names) == count else (), count, out.say)
 
@@ -150,7 +151,7 @@ def parse_seeds(text: str) -> Sequence[int]:
             raise UsageError(f"cannot read the seeds {text!r}", hint="for example: --seeds 0-63 or --seeds 7,11,100-199")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise UsageError(f"the seeds {part.strip()!r} run backwards")
+            raise UsageError(f"the seeds {part.strip()!r} run backwards", hint=f"say --seeds {last}-{first}")
         ranges.append(range(first, last + 1))
     if sum(r.stop - r.start for r in ranges) > MAX_SEEDS:
         raise UsageError(f"{text!r} are more than {MAX_SEEDS:,} seeds")

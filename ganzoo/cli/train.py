@@ -12,6 +12,7 @@ from ganzoo.cli import complete
 from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
 from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
+from ganzoo.cli.two_words import OneName
 from ganzoo.data import FORMS
 from ganzoo.variant import Json
 
@@ -32,6 +33,7 @@ Options with -o (all that NAME has, with their values: ganzoo info NAME):
   -o batch_size=128 -o lr=5e-4 -o n_critic=2       the loop's and the trainer's
   -o generator.width=64 -o discriminator.width=64  a part's, dotted
   --penalty r1 -o penalties.r1.interval=16         a penalty's
+  --augment shift -o augmentations.shift.p=0.5     an augmentation's
 
 Examples:
   ganzoo train dcgan
@@ -75,7 +77,7 @@ More than one process or machine: torchrun --nproc_per_node 2 -m ganzoo train NA
 EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"))
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=OneName, epilog=EPILOG)
 @click.argument("variant", metavar="NAME", shell_complete=complete.variants)
 @click.option(
     "--data",

@@ -134,6 +134,26 @@ def _held_out_data(registry: Registry, trained_on: str) -> str:
     return f"{entry.held_out}?{kept}" if kept else entry.held_out
 
 
+def pair_of(registry: Registry, data: str) -> tuple[str, str] | None:
+    """The dataset to train on and the one to score by that belong together, if ``data`` names either; else None."""
+    entry = registry.find("dataset", parse(data)[0])
+    for training in registry.entries("dataset"):
+        if training.held_out and entry is not None:
+            others = registry.find("dataset", training.held_out, within=training.origin.distribution)
+            if others is not None and entry in (training, others):
+                return registry.name_of(training), registry.name_of(others)
+    return None
+
+
+def unseen(registry: Registry, trained_on: str) -> str:
+    """What ``--data`` takes for samples that are like those of a dataset, and others; ``DATA`` where nothing is known."""
+    pair = pair_of(registry, trained_on)
+    if pair is None:
+        return "DATA"
+    mine = registry.find("dataset", parse(trained_on)[0])
+    return next((name for name in pair if registry.find("dataset", name) is not mine), "DATA")
+
+
 def _held_out(drawn: Subject, real: Store, training: Store | None) -> tuple[bool | None, int]:
     """Whether none of the real samples was trained on, whatever both are called, and how many were.
 

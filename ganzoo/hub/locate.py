@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganzoo import model_folder
+from ganzoo import model_folder, plugins
 from ganzoo.errors import HubError, ModelError, UsageError, nearest
 from ganzoo.files import replace_file
 from ganzoo.hub.client import FORMS, check_downloads, parse_repo, talking
@@ -17,6 +17,10 @@ from ganzoo.model_folder import REPO
 from ganzoo.network import check_client
 
 SHIPPED = "shipped:"
+RUNS = "runs/"
+"""Where runs go that are given no folder. Who types it means one of them, and no user of the Hub."""
+FEW = 5
+"""So many folders are named to somebody who got one wrong."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ def locate(
         folder = model_folder.find_folder(source)
         return Found(folder, own=not _is_cached(folder))
     repo = text.partition("@")[0]
-    if REPO.fullmatch(repo) and "@" not in text and os.path.isdir(repo.partition("/")[0]):  # noqa: PTH112
-        raise ModelError(f"no folder {text!r}", hint=f"if it is a repository of the Hub, say {text}@main")
+    above = text.partition("/")[0]
+    if "@" not in text and (text.startswith(RUNS) or (REPO.fullmatch(repo) and Path(above).is_dir())):
+        raise _no_folder(text)
     if REPO.fullmatch(repo):
         return Found(download(text, files, local_files_only=local_files_only), own=False, repository=repo)
     if text.count("/") > 1 or "@" in text:
@@ -150,9 +155,23 @@ def _exists(text: str) -> bool:
     return os.path.exists(text)  # noqa: PTH110
 
 
+def _no_folder(text: str) -> ModelError:
+    """Of a folder that is not there: those that are there beside it."""
+    above, name = Path(text.partition("/")[0]), text.split("/")[1]
+    there = sorted(path.name for path in above.iterdir() if (path / model_folder.CONFIG).is_file()) if above.is_dir() else []
+    near = nearest(name, there)
+    listed = [*near, *(other for other in there if other not in near)][:FEW]
+    said = f"in {above} there are {', '.join(listed)}{' …' if len(there) > FEW else ''}" if there else ""
+    if text.startswith(RUNS):
+        return ModelError(f"no folder {text!r}", hint=said or "no run is there: ganzoo train NAME makes one")
+    hub = f"if it is a repository of the Hub, say {text}@main"
+    return ModelError(f"no folder {text!r}", hint=f"{said}; {hub}" if said else hub)
+
+
 def _unknown(name: str, shipped: Collection[str]) -> UsageError:
     near = nearest(name, shipped)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(
-        f"no model {name!r}", hint=f"{meant}a model is one of ganzoo list --kind models, a folder, or {FORMS} on the Hub"
-    )
+    forms = f"a model is one of ganzoo list --kind models, a folder, or {FORMS} on the Hub"
+    if plugins.load().registry.find("variant", name):
+        return UsageError(f"no model {name!r}: that is a variant", hint=f"train it: ganzoo train {name}; {meant}{forms}")
+    return UsageError(f"no model {name!r}", hint=f"{meant}{forms}")

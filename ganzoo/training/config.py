@@ -168,7 +168,9 @@ def resolve(
     entry = registry.get("variant", variant)
     described: Variant = entry.target  # type: ignore[assignment]
     if preset not in described.presets:
-        raise UnknownNameError(f"preset of {variant}", preset, described.presets)
+        raise UnknownNameError(
+            f"preset of {variant}", preset, described.presets, hint=f"ganzoo info {variant} lists its presets"
+        )
     data = described.data if data is None else data
     given = dict(options or {})
     taken = take(registry, entry, preset, given, start) if isinstance(start, Start) else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +18,7 @@ from ganzoo.errors import TrainingError, UsageError
 from ganzoo.files import is_leftover, parse_json, unwritable
 from ganzoo.modalities.base import PREVIEW_FORMS
 from ganzoo.model_folder import as_text
+from ganzoo.training.differing import LIMITS, in_words, passed_over
 from ganzoo.variant import Json
 
 RUNS = Path("runs")
@@ -98,7 +100,7 @@ class RunFolder:
     Attributes:
         path: The folder.
         previous: The configuration of the run that is in it and is to go on; None for a new one.
-        passed_over: Why it is not the folder of the run's plain name, where nobody named another.
+        passed_over: The nearest run that is passed over and in what it differs, where nobody named a folder.
         made: It and those of its parents that had to be made, innermost first.
     """
 
@@ -160,9 +162,10 @@ def run_folder(
                 folder.clear()
                 folder.previous = None
             elif folder.previous and (differing := differences(folder.previous, config, defaults)):
+                less = "go on with the budget that it had, " if any(key in LIMITS for key, _, _ in differing) else ""
                 raise OtherRunError(
-                    f"{str(out)!r} holds a run that differs in {_in_words(differing)}",
-                    hint="name another folder (--out DIR), or replace it (--fresh)",
+                    f"{str(out)!r} holds a run that differs in {in_words(differing)}",
+                    hint=f"{less}name another folder (--out DIR), or replace it (--fresh)",
                 )
         else:
             candidates = itertools.chain(*(itertools.takewhile(Path.exists, _numbered(old)) for old in formerly))
@@ -185,19 +188,22 @@ def _first_fitting(
     locks: contextlib.ExitStack,
     by_names_of_now: Callable[[Mapping[str, Json]], dict[str, Json]],
 ) -> RunFolder:
-    passed_over = ""
+    # Of those that are there, the nearest is told: whoever is surprised by a new folder meant that one.
+    nearest, said = math.inf, ""
     for path in paths:
         there = _read(path, by_names_of_now)
         differing = differences(there, config, defaults) if there is not None else []
         if path.exists() if there is None else fresh or differing:
-            said = f"a run that differs in {_in_words(differing, 1)}" if differing else "the same run" if there else "no run"
-            passed_over = passed_over or f"{path} holds {said}"
+            far = len(differing) if there is not None else sys.maxsize
+            if far < nearest:
+                told = f"{path} holds {'the same' if there else 'no'} run"
+                nearest, said = far, passed_over(path, differing) if differing else told
             continue
         lock = _locked(path)
         folder = locks.enter_context(lock)
         # Somebody else may have been quicker.
         folder.previous = _read(path, by_names_of_now)
-        folder.passed_over = passed_over
+        folder.passed_over = said
         if folder.previous is None or not (fresh or differences(folder.previous, config, defaults)):
             return folder
         locks.pop_all().close()
@@ -207,11 +213,6 @@ def _first_fitting(
 def _read(path: Path, by_names_of_now: Callable[[Mapping[str, Json]], dict[str, Json]]) -> dict[str, Json] | None:
     run = read_run(path)
     return None if run is None else by_names_of_now(run)
-
-
-def _in_words(differing: Sequence[tuple[str, Json, Json]], most: int = 5) -> str:
-    words = ", ".join(f"{key} ({_short(old)} there, {_short(new)} here)" for key, old, new in differing[:most])
-    return f"{words} and {len(differing) - most} more" if len(differing) > most else words
 
 
 @contextlib.contextmanager
@@ -332,8 +333,3 @@ def _option(key: str) -> str:
     if key == f"plugin{WHOSE}":
         return "the distribution that the variant is from"
     return key.removeprefix("loop.").removeprefix("trainer.arguments.").replace(".arguments.", ".").removesuffix(".name")
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 20 else f"{text[:12]}…"

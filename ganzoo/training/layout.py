@@ -19,6 +19,23 @@ TERMS: dict[str, Kind] = {"penalties": "penalty", "augmentations": "augmentation
 
 FLAGS = {"penalties": "--penalty", "augmentations": "--augment"}
 
+STRENGTH = {"penalties": "weight", "augmentations": "p"}
+"""The option that a flag's number sets: ``--penalty r1=0.1``."""
+
+CALLED = {
+    "learning_rate": "lr",
+    "batch": "batch_size",
+    "batchsize": "batch_size",
+    "bs": "batch_size",
+    "beta1": "betas",
+    "beta2": "betas",
+    "epochs": "images",
+    "steps": "images",
+    "critic_steps": "n_critic",
+    "ema": "ema_images",
+}
+"""What other programs call an option, whose name here is spelled otherwise."""
+
 
 class Laid(NamedTuple):
     """A preset with the user's options over it, as fields of a run's configuration."""
@@ -114,6 +131,10 @@ class _Plan:
                 _put(self.arguments[head], tail, value)
             elif head in TERMS:
                 name, _, argument = tail.rpartition(".")
+                if not name and (tail in self.terms[head] or self.registry.find(TERMS[head], tail)):
+                    whole, which = f"{head}.{tail}", STRENGTH[head]
+                    hint = f"for example: -o {whole}.{which}=0.5, which is {FLAGS[head]} {tail}=0.5"
+                    raise UsageError(f"{whole} is a whole {TERMS[head]}: name the option of it that is meant", hint=hint)
                 name = self.term(head, name, typed)
                 if name not in self.terms[head]:
                     what, flag = TERMS[head], FLAGS[head]
@@ -155,7 +176,7 @@ class _Plan:
     def settle_flat(self, preset: str) -> LoopSettings:
         """Share out the options that have no dot: to the trainer's arguments, and to the loop, whose settings are returned."""
         fields = LoopSettings.model_fields
-        loop_options = {name: Option(name, field.rebuild_annotation(), None) for name, field in fields.items()}
+        loop_options = {name: Option(name, field.rebuild_annotation(), field.default) for name, field in fields.items()}
         trainer = self.component("trainer", "trainer", self.names["trainer"])
         trainer_options = options_of(trainer)
         renamed = renamed_of(LoopSettings) | renamed_of(trainer)
@@ -175,7 +196,9 @@ class _Plan:
             elif key in given or "trainer" not in given:
                 whose = self.entry.name
                 what = "option" if key in given else f"option, in the preset {preset!r} of {whose!r}:"
-                raise UnknownNameError(what, key, [*loop_options, *trainer_options, *self.dotted()])
+                known = [*loop_options, *trainer_options, *self.dotted()]
+                meant = next((now for now in (CALLED.get(key.lower()),) if now in known), None)
+                raise UnknownNameError(what, key, known, hint=f"ganzoo info {whose} lists all options", meant=meant)
         if given.get("optimizer") not in (None, "adam", "adamw"):
             # What a preset says of Adam is nothing to another optimizer, which may not have it.
             inner = {key: value for key, value in inner.items() if key != "betas" or key in given}

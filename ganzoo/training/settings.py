@@ -23,7 +23,7 @@ def _count(value: Json) -> Json:
     try:
         return parse_count(value) if isinstance(value, str) else value
     except UsageError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(error.message) from None
 
 
 class LoopSettings(BaseModel):

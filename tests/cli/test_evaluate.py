@@ -32,6 +32,11 @@ def test_scores_come_with_their_protocol(evaluate):
     assert report["scores"]["fd"] > 1
 
 
+def test_whoever_scores_by_the_training_data_is_told_which_data_to_score_by(evaluate):
+    (warning,) = [line for line in evaluate("--samples", "20").stderr.splitlines() if "was trained on pictures of" in line]
+    assert warning.endswith("takes pictures that it has not seen: --data fashion-mnist")
+
+
 def test_too_few_samples_for_a_distance_are_enough_for_other_measures(evaluate):
     result = evaluate("--samples", "20", "--json")
     assert result.returncode == 0, result.stderr

@@ -155,6 +155,27 @@ def test_a_variant_comes_before_a_folder_of_its_name_and_says_so(run_ganzoo, run
     assert "a run of mlp" in run_ganzoo("info", "./mlp").stdout
 
 
+def test_a_dataset_comes_before_a_folder_of_its_name_and_says_so_whatever_options_follow_it(run_ganzoo, tmp_path):
+    (tmp_path / "fashion-mnist").mkdir()
+    result = run_ganzoo("info", "fashion-mnist")
+    assert "scored by" in result.stdout
+    assert result.stderr == "'fashion-mnist' is a folder here, too: ganzoo info ./fashion-mnist\n"
+    assert run_ganzoo("info", "fashion-mnist?count=9").stdout == result.stdout
+
+
+def test_a_run_without_a_model_says_which_command_goes_on_with_it(run_ganzoo, run):
+    shutil.rmtree(run / "model")
+    resume = following(run_ganzoo("info", run.name).stdout)["resume"]
+    result = run_ganzoo("sample", run.name)
+    assert result.returncode == 1
+    words = shlex.split(result.stderr.partition("; go on with it: ")[2])
+    assert words[:3] == ["ganzoo", "train", "mlp"], result.stderr
+    assert words[-2:] == ["--out", run.name]
+    assert resume.startswith("ganzoo train mlp")
+    assert run_ganzoo(*words[1:]).returncode == 0
+    assert run_ganzoo("sample", run.name).returncode == 0
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -53,6 +53,11 @@ def test_seeds_as_typed():
         parse_seeds("-1")
 
 
+def test_seeds_that_run_backwards_are_turned_around():
+    with pytest.raises(UsageError, match=r"run backwards .say --seeds 3-9"):
+        parse_seeds("9-3")
+
+
 def test_a_file_that_is_overwritten_is_mentioned(ganzoo_here, tmp_path, run):
     first, second = (ganzoo_here("sample", run, "--seeds", "0-3", "-o", "grid.jpg") for _ in range(2))
     assert first.stderr == ""

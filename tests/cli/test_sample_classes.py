@@ -132,7 +132,8 @@ def test_a_model_without_classes_says_so(ganzoo_here):
     assert result.returncode == 2
     assert result.stderr == (
         "ganzoo: --class: mlp-fashion-mnist has no classes to choose from, for its generator is unconditional; "
-        "its data had 10 classes, which mlp does not tell apart\n"
+        "its data had 10 classes, which mlp does not tell apart; leave --class out; docs/plugins.md shows how to write a "
+        "conditional generator (num_classes)\n"
     )
 
 

@@ -184,6 +184,8 @@ def test_an_interrupt_after_the_last_step_does_not_cost_the_model(tmp_path):
 
 REFUSED = {
     "variant": (["dcgn"], 2, "did you mean dcgan"),
+    "variant in two words": (["wgan", "gp"], 2, "did you mean wgan-gp"),
+    "a word too many": (["dcgan", "zzz"], 2, "unexpected extra argument (zzz)"),
     "key": (["dcgan", "-o", "batchsize=3"], 2, "batch_size"),
     "key before data": (["dcgan", "-o", "batchsize=3", "--data", "./nowhere"], 2, "batch_size"),
     "dotted key": (["dcgan", "-o", "generator.widht=3"], 2, "generator.width"),

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 import ganzoo
 from ganzoo import plugins
 from ganzoo.cli.train import train as command
+from ganzoo.training.config import resolve
 from ganzoo.training.verdict import LIMITS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -54,6 +55,12 @@ def words(tmp_path_factory):
     assert shown.words >= built_in["penalty"] | {"loss_d", "loss_g", "real", "fake", "apart"}
     assert recorded >= {"spread", "kinds", "off", "rough", "gap", "told"}
     return shown.words | recorded - FACTS - {"alarm", "unscheduled"}
+
+
+def test_the_help_page_shows_how_an_augmentation_and_its_option_are_typed():
+    example = re.search(r"--augment shift -o (augmentations\.shift\.p)=(0\.5)", HELP)
+    config = resolve(plugins.load().registry, "dcgan", options={"augmentations": {"shift": {}}, example[1]: float(example[2])})
+    assert config.augmentations["shift"].arguments["p"] == 0.5
 
 
 def test_each_word_of_a_run_is_on_the_help_page(words):

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+import ganzoo
 from ganzoo import plugins
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.parsing import parse_count, parse_duration, parse_option, parse_penalty
@@ -278,3 +279,38 @@ def test_another_optimizer_goes_without_what_the_preset_says_of_adam():
     assert optimizer(optimizer="sgd")["betas"] is None
     # Whoever types it means it, and is told by the optimizer if it has none.
     assert tuple(optimizer(optimizer="sgd", betas=[0.5, 0.9])["betas"]) == (0.5, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"learning_rate": 3}, "unknown option 'learning_rate' (did you mean lr? ganzoo info dcgan lists all options)"),
+        ({"zzz": 3}, "unknown option 'zzz' (ganzoo info dcgan lists all options)"),
+        (
+            {"augmentations": {"shift": {}}, "augmentations.shift": 0.5},
+            "augmentations.shift is a whole augmentation: name the option of it that is meant (for example: -o "
+            "augmentations.shift.p=0.5, which is --augment shift=0.5)",
+        ),
+        (
+            {"penalties.r1": 3},
+            "penalties.r1 is a whole penalty: name the option of it that is meant (for example: -o penalties.r1.weight=0.5, "
+            "which is --penalty r1=0.5)",
+        ),
+    ],
+)
+def test_an_option_by_a_name_that_it_has_elsewhere_comes_with_the_one_to_type(options, says):
+    with pytest.raises(UsageError) as caught:
+        resolve(plugins.load().registry, "dcgan", options=options)
+    assert str(caught.value) == says
+
+
+def test_a_preset_that_is_mistyped_comes_with_where_presets_are_listed():
+    with pytest.raises(UsageError, match=r"did you mean paper\? ganzoo info dcgan lists its presets"):
+        resolve(plugins.load().registry, "dcgan@papr")
+
+
+@pytest.mark.parametrize("option", ["images", "score_every"])
+def test_a_count_that_cannot_be_read_says_after_which_option_it_stands(option):
+    flag = f"--{option.replace('_', '-')}"
+    with pytest.raises(UsageError, match=f"{flag}: cannot read 'abc' as a number of images .for example: {flag} 500k"):
+        ganzoo.train("mlp", **{option: "abc"}, watcher=None)

@@ -145,3 +145,25 @@ def test_a_folder_that_is_no_runs_loses_nothing(tmp_path):
     (tmp_path / ".notes.tmp").write_text("mine")
     with pytest.raises(UsageError, match="not empty"):
         check_folder(tmp_path)
+
+
+def test_of_the_runs_that_are_there_the_nearest_is_named_in_the_words_that_people_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def photos(side, **arguments):
+        shape = {"sha256": str(side), "name": "photos", "sample_shape": [3, side, side]}
+        return {**config(**arguments), "dataset": shape}
+
+    for described in (photos(64, seed=1), photos(32, budget_seconds=60)):
+        with run_folder(None, "x", described) as folder:
+            begin(folder.path, described)
+    with run_folder(None, "x", photos(32, budget_seconds=25)) as folder:
+        assert folder.path.name == "x-3"
+        words = "holds a run that differs in budget (60s there, 25s here), a smaller budget than it was given"
+        assert f"x-2 {words}: the budget that it had goes on with it" in folder.passed_over
+    with run_folder(None, "x", photos(16, budget_seconds=60)) as folder:
+        assert (
+            "x-2 holds a run that differs in the pictures' size (32x32 there, 16x16 here: --resolution)" in folder.passed_over
+        )
+    with pytest.raises(UsageError, match="go on with the budget that it had, name another"):
+        run_folder(tmp_path / "runs" / "x-2", "x", photos(32, budget_seconds=25)).__enter__()
