@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganzoo import plugins
 from ganzoo.comparison import interval
-from ganzoo.measure_table import measures
+from ganzoo.measures.table import measures
 
 TITLES = tuple(measures(plugins.load().registry)[name].title for name in MEASURES)
 GAP = 8

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ganzoo import plugins
 from ganzoo.comparison import by_contender, compare, interval
-from ganzoo.measure_table import measures, prominent
+from ganzoo.measures.table import measures, prominent
 from ganzoo.parsing import parse_duration
 from ganzoo.training.settings import Budget
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import ganzoo
 from ganzoo import plugins
-from ganzoo.measure_table import measures
+from ganzoo.measures.table import measures
 from ganzoo.parsing import parse_duration, parse_option
 
 

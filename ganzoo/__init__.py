@@ -49,9 +49,9 @@ _PUBLIC = {
     "Status": "ganzoo.training.watcher",
     "ProgressBar": "ganzoo.training.progress",
     "evaluate": "ganzoo.evaluation.evaluate",
-    "Measure": "ganzoo.measure",
-    "Evidence": "ganzoo.measure",
-    "SampleSet": "ganzoo.measure",
+    "Measure": "ganzoo.measures.base",
+    "Evidence": "ganzoo.measures.base",
+    "SampleSet": "ganzoo.measures.base",
     "Protocol": "ganzoo.evaluation.protocol",
     "Extractor": "ganzoo.evaluation.extractors",
     "Judge": "ganzoo.evaluation.judge",
@@ -84,9 +84,9 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Trainer as Trainer
     from ganzoo.latents import Latent as Latent
     from ganzoo.layers import LogitHead as LogitHead
-    from ganzoo.measure import Evidence as Evidence
-    from ganzoo.measure import Measure as Measure
-    from ganzoo.measure import SampleSet as SampleSet
+    from ganzoo.measures.base import Evidence as Evidence
+    from ganzoo.measures.base import Measure as Measure
+    from ganzoo.measures.base import SampleSet as SampleSet
     from ganzoo.modalities.array import Array as Array
     from ganzoo.modalities.base import Modality as Modality
     from ganzoo.modalities.base import Samples as Samples

@@ -21,7 +21,7 @@ from ganzoo.evaluation.rehearsal import rehearse
 from ganzoo.evaluation.stamp import require_same
 from ganzoo.evaluation.subject import Progress
 from ganzoo.files import parse_json, replace_file
-from ganzoo.measure_table import measures
+from ganzoo.measures.table import measures
 from ganzoo.model_folder import read_config
 from ganzoo.plots import draw_dots
 from ganzoo.registry import Registry

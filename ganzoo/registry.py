@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ganzoo.errors import PluginError, UnknownNameError, UsageError, describe, place_of, say_renamed
-from ganzoo.measure import Measure
+from ganzoo.measures.base import Measure
 from ganzoo.packages import AGAIN, PROJECT, developed_in
 from ganzoo.variant import NAME, Variant, noting
 

@@ -18,7 +18,7 @@ from ganzoo.devices import choose_device
 from ganzoo.errors import ModelError, UsageError
 from ganzoo.evaluation.judge import Judge, judges_at_once
 from ganzoo.hub.locate import locate_whole
-from ganzoo.measure_table import find_measure
+from ganzoo.measures.table import find_measure
 from ganzoo.parsing import parse_augmentation, parse_count, parse_duration, parse_penalty
 from ganzoo.pinned import pinned
 from ganzoo.training.config import resolve

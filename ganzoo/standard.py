@@ -7,7 +7,7 @@ It comes in by the same hook as any plugin, and stays when ``GANZOO_LOAD_PLUGINS
 from __future__ import annotations
 
 from ganzoo.hookspecs import hookimpl
-from ganzoo.measures import BUILT_IN
+from ganzoo.measures.built_in import BUILT_IN
 from ganzoo.registry import Kind, Registrar
 
 FASHION_MNIST = "of clothes (Xiao et al., 2017, https://arxiv.org/abs/1708.07747; MIT, Zalando SE)"

@@ -7,9 +7,9 @@ import pytest
 
 from ganzoo import plugins
 from ganzoo.errors import PluginError, UnknownNameError, UsageError
-from ganzoo.measure import Evidence, Goal, Measure, SampleSet
-from ganzoo.measure_table import find_measure, measures, scores_of
-from ganzoo.measures import BUILT_IN
+from ganzoo.measures.base import Evidence, Goal, Measure, SampleSet
+from ganzoo.measures.built_in import BUILT_IN
+from ganzoo.measures.table import find_measure, measures, scores_of
 
 WORDS = {"title": "a title", "meaning": "a meaning"}
 
@@ -114,7 +114,8 @@ def test_two_measures_of_one_computation_share_it():
 
 
 def test_the_table_is_read_without_torch():
-    code = "import sys; from ganzoo import plugins, measure_table; print(len(measure_table.measures(plugins.load().registry)))"
+    code = "import sys; from ganzoo import plugins; from ganzoo.measures import table"
+    code += "; print(len(table.measures(plugins.load().registry)))"
     code += "; print([m for m in ('torch', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[1] == "[]"

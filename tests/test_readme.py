@@ -7,7 +7,7 @@ import pytest
 
 import ganzoo
 from ganzoo.cli.errors import INTERRUPTED, NO_GOOD
-from ganzoo.measures import BUILT_IN
+from ganzoo.measures.built_in import BUILT_IN
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

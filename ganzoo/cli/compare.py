@@ -84,7 +84,7 @@ def compare(
 
     from ganzoo import comparison, plugins
     from ganzoo.cli.progress import counting, watching
-    from ganzoo.measure_table import measures, prominent
+    from ganzoo.measures.table import measures, prominent
     from ganzoo.parsing import parse_count, parse_duration
     from ganzoo.training.settings import Budget
 

@@ -12,7 +12,7 @@ from ganzoo.cli.output import json_option, out
 from ganzoo.cli.paths import UserPath
 
 if TYPE_CHECKING:
-    from ganzoo.measure import Measure
+    from ganzoo.measures.base import Measure
 
 EPILOG = """\b
 Examples:
@@ -51,7 +51,7 @@ class WithMeasures(click.Command):
 def with_measures(text: str) -> str:
     """A text in which the table of measures stands, and the names of those that need the training data."""
     from ganzoo import plugins
-    from ganzoo.measure_table import measures
+    from ganzoo.measures.table import measures
 
     table = {name: measure for name, measure in measures(plugins.load().registry).items() if not measure.beside}
     width = max(map(len, table))

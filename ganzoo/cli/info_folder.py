@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganzoo.card_scores import is_score, measured
+from ganzoo.card.scores import is_score, measured
 from ganzoo.cli.output import out
 from ganzoo.registry import Registry
 from ganzoo.training.progress import duration

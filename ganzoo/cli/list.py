@@ -74,7 +74,7 @@ def _components(pattern: str, kind: Kind) -> Listed:
 
 def _measures(registry: Registry, pattern: str) -> Listed:
     """Measures in the order of the table, with which direction is better."""
-    from ganzoo.measure_table import measures
+    from ganzoo.measures.table import measures
 
     table, rows, described = measures(registry), list[tuple[str, ...]](), list[Json]()
     for entry in registry.in_order("measure"):
@@ -96,7 +96,7 @@ def _measures(registry: Registry, pattern: str) -> Listed:
 def _models(pattern: str) -> Listed:
     from ganzoo import plugins
     from ganzoo.hub.shipped import shipped_models
-    from ganzoo.measure_table import measures, prominent
+    from ganzoo.measures.table import measures, prominent
     from ganzoo.model_folder import read_config, read_scores
 
     shown = prominent(measures(plugins.load().registry).values(), IN_TABLES)

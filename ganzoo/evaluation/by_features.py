@@ -17,8 +17,8 @@ from ganzoo.evaluation.named_extractors import choose_extractor, default_extract
 from ganzoo.evaluation.pictures import seen_as
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.evaluation.subject import Progress, Subject
-from ganzoo.measure import Evidence, Measure, Need, SampleSet
-from ganzoo.measure_table import find_measure, measures, scores_of
+from ganzoo.measures.base import Evidence, Measure, Need, SampleSet
+from ganzoo.measures.table import find_measure, measures, scores_of
 
 TRIED = 2
 """So many real pictures an extractor is tried on, before it is given thousands."""

@@ -17,8 +17,8 @@ from ganzoo.evaluation.stamp import Stamp, versions
 from ganzoo.evaluation.subject import Progress, Subject, find_subject
 from ganzoo.files import unwritable
 from ganzoo.interfaces import Generator
-from ganzoo.measure import Counts, Evidence, Measure
-from ganzoo.measure_table import find_measure, measures, scores_of
+from ganzoo.measures.base import Counts, Evidence, Measure
+from ganzoo.measures.table import find_measure, measures, scores_of
 from ganzoo.modalities.asking import noun_of
 from ganzoo.modalities.pictures import Pictures
 from ganzoo.registry import Registry

@@ -1,4 +1,4 @@
-"""What the measures that come with ganzoo make of their evidence: a function for each row of :mod:`ganzoo.measures`."""
+"""What the measures that come with ganzoo make of their evidence: a function for each row of ``measures/built_in``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.data.order import Order
 from ganzoo.evaluation.distances import class_distance, copying, density_coverage, frechet, kid, precision_recall
-from ganzoo.measure import Evidence
+from ganzoo.measures.base import Evidence
 
 SUBSETS = 5
 """Of the training data, over which ``fd_train`` is a mean."""

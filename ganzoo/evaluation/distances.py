@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import UsageError
-from ganzoo.measures import NEIGHBOURS, PRECISION_NEIGHBOURS
+from ganzoo.measures.built_in import NEIGHBOURS, PRECISION_NEIGHBOURS
 from ganzoo.packages import install_command
 
 ROWS_AT_ONCE = 1000

@@ -16,7 +16,7 @@ from ganzoo.evaluation.scores import Scores, write_scores
 from ganzoo.evaluation.subject import Progress
 from ganzoo.files import user_path
 from ganzoo.interfaces import Generator
-from ganzoo.measure import Evidence
+from ganzoo.measures.base import Evidence
 from ganzoo.pinned import pinned
 
 SAMPLES = 10_000

@@ -15,8 +15,8 @@ from ganzoo.evaluation.distances import fidelity
 from ganzoo.evaluation.protocol import Protocol, protocol_of
 from ganzoo.evaluation.subject import Subject
 from ganzoo.interfaces import Generator
-from ganzoo.measure import Counts, Evidence, Measure, SampleSet
-from ganzoo.measure_table import find_measure, scores_of
+from ganzoo.measures.base import Counts, Evidence, Measure, SampleSet
+from ganzoo.measures.table import find_measure, scores_of
 from ganzoo.modalities.base import Modality
 from ganzoo.variant import Json
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ganzoo.data.store import Store
 from ganzoo.errors import PluginError, UsageError
 from ganzoo.evaluation.subject import Progress, Subject
-from ganzoo.measure import Measure, Need, SampleSet
+from ganzoo.measures.base import Measure, Need, SampleSet
 from ganzoo.modalities.asking import asking, description_of, noun_of
 from ganzoo.modalities.base import AT_ONCE, Modality
 from ganzoo.registry import Registry

@@ -12,7 +12,7 @@ from ganzoo.data.store import Store
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluation.real import count_shared, open_real
 from ganzoo.evaluation.subject import Subject
-from ganzoo.measure import Measure
+from ganzoo.measures.base import Measure
 from ganzoo.modalities.asking import noun_of
 from ganzoo.options import options_of
 from ganzoo.registry import Registry

@@ -9,7 +9,7 @@ from ganzoo.evaluation.case import chosen, lacking, reasons
 from ganzoo.evaluation.distances import fidelity
 from ganzoo.evaluation.protocol import protocol_of
 from ganzoo.evaluation.real import open_real
-from ganzoo.measure import Counts
+from ganzoo.measures.base import Counts
 from ganzoo.modalities.base import Modality
 from ganzoo.variant import Json
 

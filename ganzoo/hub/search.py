@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from ganzoo import plugins
 from ganzoo.card import DATA_TAG, TAG, VARIANT_TAG
-from ganzoo.card_scores import is_score
+from ganzoo.card.scores import is_score
 from ganzoo.errors import UnknownNameError
 from ganzoo.hub.client import talking
-from ganzoo.measure_table import LISTED, measures
+from ganzoo.measures.table import LISTED, measures
 from ganzoo.variant import Json
 
 if TYPE_CHECKING:

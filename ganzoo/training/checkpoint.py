@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from ganzoo.errors import TrainingError
 from ganzoo.files import parse_json, replace_folder, sha256, write_json
-from ganzoo.measure import Goal
+from ganzoo.measures.base import Goal
 from ganzoo.training.records import numbered
 from ganzoo.training.state import Snapshot
 

@@ -228,8 +228,8 @@ def kept_in_python(trainer: Trainer) -> dict[str, Any]:
         "NumPy's random numbers": str(np.random.get_state()),
     }
     parts = {"the trainer": trainer, "the loss": getattr(trainer, "loss", None)}
-    for what in ("penalties", "augmentations"):
-        parts |= {f"{name} of the {what}": part for name, part in getattr(trainer, what, {}).items()}
+    for kind, several in (("penalty", "penalties"), ("augmentation", "augmentations")):
+        parts |= {f"the {kind} {name}": part for name, part in getattr(trainer, several, {}).items()}
     holders: dict[str, Mapping[str, Any]] = {name: getattr(part, "__dict__", {}) for name, part in parts.items()}
     for role, network in trainer.networks.items():
         holders |= {f"{role} {name}".strip(): {**vars(m), **m._buffers} for name, m in network.named_modules()}

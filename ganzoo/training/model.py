@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganzoo import __version__, plugins
 from ganzoo.card import write_card
-from ganzoo.card_words import title_of
+from ganzoo.card.words import title_of
 from ganzoo.interfaces import Generator, Trainer
 from ganzoo.modalities.asking import output_of
 from ganzoo.modality_of import origin_of

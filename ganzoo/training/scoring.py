@@ -13,8 +13,8 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.errors import UnknownNameError, UsageError
 from ganzoo.files import replace_file
 from ganzoo.interfaces import Generator
-from ganzoo.measure import Better, Goal
-from ganzoo.measure_table import measures
+from ganzoo.measures.base import Better, Goal
+from ganzoo.measures.table import measures
 from ganzoo.plots import draw_curve
 from ganzoo.training.folder import SCORES
 from ganzoo.training.processes import Processes

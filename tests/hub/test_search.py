@@ -3,7 +3,7 @@
 import pytest
 
 from ganzoo import plugins
-from ganzoo.measure_table import find_measure
+from ganzoo.measures.table import find_measure
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import TrainingError
-from ganzoo.measure import Goal
+from ganzoo.measures.base import Goal
 from ganzoo.training.checkpoint import Checkpoints, DamagedError, read_checkpoint
 from ganzoo.training.folder import remove_leftovers
 from ganzoo.training.state import Snapshot

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ganzoo.errors import GanzooError, PluginError, UnknownNameError, UsageError, describe
-from ganzoo.measure import Evidence, Found, Measure
+from ganzoo.measures.base import Evidence, Found, Measure
 from ganzoo.registry import Entry, Registry, import_reference
 
 LISTED = "list them: ganzoo list --kind measures"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo import model_folder, plugins
-from ganzoo.card_scores import is_score, left_out, measured, protocol_in_words, score_table, score_while_training
-from ganzoo.card_words import cell, count, line, readable, title_of
+from ganzoo.card.scores import is_score, left_out, measured, protocol_in_words, score_table, score_while_training
+from ganzoo.card.words import cell, count, line, readable, title_of
 from ganzoo.errors import GanzooError
 from ganzoo.files import replace_file
 from ganzoo.modalities.asking import description_of, output_of

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from ganzoo import plugins
-from ganzoo.card_words import cell, count
-from ganzoo.measure import Measure
-from ganzoo.measure_table import measures
+from ganzoo.card.words import cell, count
+from ganzoo.measures.base import Measure
+from ganzoo.measures.table import measures
 from ganzoo.model_folder import ModelConfig
 from ganzoo.variant import Json
 

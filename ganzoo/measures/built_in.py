@@ -5,7 +5,7 @@ The functions that compute them are in :mod:`ganzoo.evaluation.computed`.
 
 from __future__ import annotations
 
-from ganzoo.measure import Counts, Measure
+from ganzoo.measures.base import Counts, Measure
 
 PRECISION_NEIGHBOURS = 3
 """For precision and recall, as their authors have it."""
