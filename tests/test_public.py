@@ -34,7 +34,7 @@ FLOORS = [
     ["hub"],
     ["training", "evaluation"],
     ["request", "comparison"],
-    ["testing", "cli"],
+    ["cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -80,6 +80,12 @@ def test_imports_point_down_the_floors(path):
         return
     upwards = [f"{path.name}:{line} imports {other}" for other, line in imports_of(path) if FLOOR.get(other, 0) > FLOOR[room]]
     assert not upwards
+
+
+@pytest.mark.parametrize(("room", "other"), [("training", "evaluation"), ("evaluation", "training")])
+def test_training_and_evaluation_do_not_know_each_other(room, other):
+    found = [path for path in (PACKAGE / room).rglob("*.py") if any(name == other for name, _ in imports_of(path))]
+    assert not found
 
 
 def test_the_core_does_not_know_the_variants_that_ship():
