@@ -143,8 +143,9 @@ def compare(
         require_same(results[0].protocol, result.protocol)
     # The first in the table that all have: of few samples there is no Fréchet distance.
     table = measures(registry).values()
-    by = next(m.name for m in table if m.goal.is_known and all(m.name in result.scores for result in results))
-    draw_dots(out / PLOT, {name: [r.scores[by] for r in rows] for name, rows in by_contender(results).items()}, y=by)
+    common = (m.name for m in table if m.goal.is_known and all(m.name in result.scores for result in results))
+    if by := next(common, None):
+        draw_dots(out / PLOT, {name: [r.scores[by] for r in rows] for name, rows in by_contender(results).items()}, y=by)
     return results
 
 

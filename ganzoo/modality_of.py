@@ -7,7 +7,7 @@ import contextlib
 from pydantic import ValidationError
 
 from ganzoo import plugins
-from ganzoo.errors import GanzooError, ModelError, PluginError
+from ganzoo.errors import GanzooError, ModelError, PluginError, describe
 from ganzoo.modalities.asking import asking
 from ganzoo.modalities.base import Modality
 from ganzoo.modalities.inferred import of_shape
@@ -37,6 +37,9 @@ def modality_of(config: ModelConfig) -> Modality:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, ("modality", *first["loc"])))[:200]
         raise ModelError(f"config.json: {where}: {first['msg'].lower()}") from None
+    except Exception as error:
+        # A plugin's own check of a stranger's fields may raise anything.
+        raise ModelError(f"config.json: its modality {told.name!r} refuses the fields: {describe(error)}") from error
     with asking(modality, "value_range"):
         value_range = modality.value_range
     if modality.sample_shape != config.sample_shape or value_range != config.value_range:

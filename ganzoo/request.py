@@ -329,7 +329,7 @@ def choose_scoring(every: int | str | None, until: str | None) -> Scoring | None
     images = _count("score_every", every) if every is not None else SCORE_IMAGES if limit is None else UNTIL_IMAGES
     if limit is None:
         return Scoring(Judge(), images)
-    find_measure(plugins.load().registry, by)
+    by = find_measure(plugins.load().registry, by).name
     usual = Judge()
     # A Fréchet distance takes many samples: where another score is asked for, it is not in the way.
     return Scoring(usual if by == usual.names[0] else Judge(names=(by,)), images, by, limit)

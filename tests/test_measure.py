@@ -5,11 +5,13 @@ import sys
 
 import pytest
 
+import ganzoo
 from ganzoo import plugins
 from ganzoo.errors import PluginError, UnknownNameError, UsageError
 from ganzoo.measures.base import Evidence, Goal, Measure, SampleSet
 from ganzoo.measures.built_in import BUILT_IN
 from ganzoo.measures.table import find_measure, measures, scores_of
+from ganzoo.request import choose_scoring
 
 WORDS = {"title": "a title", "meaning": "a meaning"}
 
@@ -120,3 +122,37 @@ def test_the_table_is_read_without_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[1] == "[]"
     assert int(done.stdout.split("\n")[0]) >= len(BUILT_IN)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_score_that_is_no_finite_number_is_none(value):
+    row = Measure(name="odd", compute=lambda evidence: value, **WORDS)
+    with pytest.raises(PluginError, match="no finite number"):
+        scores_of(row, evidence())
+
+
+def test_an_ideal_without_end_is_refused():
+    with pytest.raises(ValueError, match="finite"):
+        Measure(name="odd", compute=lambda evidence: 1, better="higher", ideal=float("inf"), **WORDS)
+
+
+RENAMED = """
+import ganzoo
+
+SHARP = ganzoo.Measure(name="sharp", title="sharpness", meaning="made up", compute=lambda evidence: 1, better="higher")
+
+@ganzoo.hookimpl
+def register(registry):
+    registry.add("measure", "sharp", "sharp:SHARP")
+    registry.add_alias("measure", "crisp", "sharp")
+"""
+
+
+def test_a_measure_that_was_renamed_is_asked_for_by_either_name(load_plugins, plugin_distribution):
+    folder = plugin_distribution("sharp-dist", entry_points={"sharp": "sharp"}, modules={"sharp.py": RENAMED})
+    registry = load_plugins(folder).registry
+    with pytest.warns(FutureWarning, match="'crisp' is called 'sharp' now"):
+        assert find_measure(registry, "crisp").name == "sharp"
+    scoring = choose_scoring(None, "sharp-dist:sharp=0.5")
+    assert (scoring.by, scoring.judge.names, scoring.goal.better) == ("sharp", ("sharp",), "higher")
+    assert ganzoo.Scoring(ganzoo.Judge(names=("crisp",)), 100, by="crisp").by == "sharp"

@@ -263,7 +263,7 @@ def _variant(config: ModelConfig) -> Variant | None:
 def _registered(config: ModelConfig) -> Entry | None:
     """The dataset that it was trained on, if a plugin here has it; a folder of its name is another."""
     name = config.training.get("data")
-    return plugins.load().registry.find("dataset", name) if isinstance(name, str) else None
+    return plugins.load().registry.find("dataset", name.partition("?")[0]) if isinstance(name, str) else None
 
 
 def _dataset(config: ModelConfig) -> str:

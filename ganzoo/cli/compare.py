@@ -95,7 +95,8 @@ def compare(
         out.say(f"{contender}, seed {seed}: run {next(begun)} of {len(names) * seeds}")
 
     def scored(result: comparison.Result) -> None:
-        shown = "  ".join(f"{name} {result.scores[name]:.3f}" for name in columns if name in result.scores)
+        names = [name for name in columns if name in result.scores] or list(result.scores)
+        shown = "  ".join(f"{name} {result.scores[name]:.3f}" for name in names)
         noticed = f"; what it made is no good: it {result.alarm}" if result.alarm else ""
         out.say(f"{result.contender}, seed {result.seed}: {shown}{noticed}")
 
@@ -126,7 +127,9 @@ def _tell(results: list[comparison.Result], folder: Path, columns: Sequence[str]
     """A row for each contender, and by what they were scored."""
     from ganzoo.comparison import by_contender
 
-    shown = [name for name in columns if all(name in result.scores for result in results)]
+    common = [name for name in results[0].scores if all(name in result.scores for result in results)]
+    # Of samples that no measure of ganzoo's own is for, those of plugins.
+    shown = [name for name in columns if name in common] or common
     failed = any(result.alarm for result in results)
     rows = [
         [

@@ -80,9 +80,12 @@ class Case:
         """
         values: dict[str, float] = {}
         failed: list[str] = []
-        if any({"features", "classes"} & set(measure.needs) for measure in self.measures):
-            # Those of real ones first, which often are in the cache: what fails then fails before samples are drawn.
+        needs = {need for measure in self.measures for need in measure.needs}
+        # Those of real ones first, which often are in the cache: what fails then fails before samples are drawn.
+        if "features" in needs:
             _ = evidence.real.features, evidence.fake.features
+        if "classes" in needs:
+            _ = evidence.real.classes, evidence.fake.classes
         for measure in self.measures:
             try:
                 values |= scores_of(measure, evidence)

@@ -44,7 +44,9 @@ class Judge:
     def __init__(self, extractor: str | None = None, samples: int = SAMPLES, names: Sequence[str] = ("fd", "kid")) -> None:
         self.extractor = extractor
         self.samples = samples
-        self.names = tuple(names)
+        # Those that measures have now, for whoever says what one was called before.
+        registry = plugins.load().registry
+        self.names = tuple(registry.name_of(e) if (e := registry.find("measure", name)) else name for name in names)
         self._ready: _Ready | None = None
 
     def describe(self) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from ganzoo.evaluation.subject import Progress, Subject
 from ganzoo.measures.base import Measure, Need, SampleSet
 from ganzoo.modalities.asking import asking, description_of, noun_of
 from ganzoo.modalities.base import AT_ONCE, Modality
+from ganzoo.modality_of import origin_of
 from ganzoo.registry import Registry
 
 
@@ -122,7 +124,11 @@ def protocol_of(registry: Registry, modality: Modality, what: str) -> type[Proto
     """
     if not modality.judged_by:
         raise UsageError(f"{what} cannot be scored: nothing says by which protocol {description_of(modality)} are judged")
-    found = registry.resolve("protocol", registry.get("protocol", modality.judged_by).qualified)
+    # A modality means its own plugin's protocol, whoever else has the name.
+    own = None
+    with contextlib.suppress(PluginError):
+        own = origin_of(registry, modality).distribution
+    found = registry.get("protocol", modality.judged_by, within=own).resolve()
     if not (isinstance(found, type) and issubclass(found, Protocol)):
         raise PluginError(f"the protocol {modality.judged_by!r} is not a ganzoo.Protocol")
     return found

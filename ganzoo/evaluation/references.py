@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from ganzoo.data.spec import parse
 from ganzoo.data.store import Store
-from ganzoo.errors import DataError, UsageError
+from ganzoo.errors import GanzooError, UsageError
 from ganzoo.evaluation.real import count_shared, open_real
 from ganzoo.evaluation.subject import Subject
 from ganzoo.measures.base import Measure
 from ganzoo.modalities.asking import noun_of
-from ganzoo.options import options_of
+from ganzoo.options import as_named_now, options_of
 from ganzoo.registry import Registry
 
 
@@ -67,7 +67,7 @@ def find_references(
     if trained_on and (wanted or neighbours or trained_on == name):
         try:
             training = real if trained_on == name else open_real(registry, trained_on, drawn.modality)
-        except DataError as error:
+        except GanzooError as error:
             if train or neighbours or only:
                 raise
             why = f"what it was trained on cannot be had: {error.message}"
@@ -129,9 +129,14 @@ def _held_out_data(registry: Registry, trained_on: str) -> str:
     entry = registry.find("dataset", name)
     if entry is None or not entry.held_out:
         return ""
-    known = options_of(registry.resolve("dataset", entry.held_out))
-    kept = urllib.parse.urlencode({key: value for key, value in options.items() if key in known})
-    return f"{entry.held_out}?{kept}" if kept else entry.held_out
+    others = registry.find("dataset", entry.held_out, within=entry.origin.distribution)
+    if others is None:
+        return ""
+    known = options_of(others.resolve())
+    mine = as_named_now(entry.resolve(), options)
+    kept = urllib.parse.urlencode({key: value for key, value in mine.items() if key in known})
+    held_out = registry.name_of(others)
+    return f"{held_out}?{kept}" if kept else held_out
 
 
 def pair_of(registry: Registry, data: str) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ from ganzoo.modalities.base import Modality
 from ganzoo.modalities.inferred import of_shape
 from ganzoo.modality_of import modality_of
 from ganzoo.model_folder import CONFIG, ModelConfig, read_config, read_json
-from ganzoo.pretrained import load
+from ganzoo.pretrained import CONFIG_OF, load
 from ganzoo.registry import REFERENCE, Registry
 
 Batches = Callable[[int, int], Tensor]
@@ -74,7 +74,7 @@ def find_subject(
         DataError, ModelError, HubError: It cannot be read.
     """
     if isinstance(source, Generator):
-        config = getattr(source, "config", None)
+        config = getattr(source, CONFIG_OF, None)
         return _drawn(source, config if isinstance(config, ModelConfig) else None, registry, samples, seed)
     if _names_samples(source, registry):
         store = open_real(registry, str(source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -178,6 +179,8 @@ class Measure:
             raise ValueError(f"measure {self.name!r} has a title and a meaning")
         if self.better not in (None, *get_args(Better)):
             raise ValueError(f"measure {self.name!r}: better is 'lower', 'higher' or None, got {self.better!r}")
+        if self.ideal is not None and not math.isfinite(self.ideal):
+            raise ValueError(f"measure {self.name!r}: ideal is a finite number, or None if there is no end to it")
         if isinstance(self.needs, str) or (unknown := [need for need in self.needs if need not in NEEDS]):
             wrong = self.needs if isinstance(self.needs, str) else unknown[0]
             raise ValueError(f"measure {self.name!r}: needs are a tuple of {', '.join(NEEDS)}, got {wrong!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterable
 from dataclasses import replace
@@ -36,11 +37,10 @@ def find_measure(registry: Registry, name: str) -> Measure:
         UsageError: Another measure finds it beside its own score.
         PluginError: Its plugin fails.
     """
-    entry = registry.find("measure", name)
-    if entry is None:
+    if registry.find("measure", name) is None:
         askable = [name for name, measure in measures(registry).items() if not measure.beside]
         raise UnknownNameError("measure", name, askable, hint=LISTED)
-    measure = _measure(registry, entry)
+    measure = _measure(registry, registry.get("measure", name))
     if measure.beside:
         raise UsageError(f"{name} is found beside {measure.beside}", hint=f"ask for that: --measures {measure.beside}")
     return measure
@@ -66,6 +66,8 @@ def scores_of(measure: Measure, evidence: Evidence) -> dict[str, float]:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise PluginError(f"its {name} is {type(value).__name__}, and a score is a number")
+        if not math.isfinite(value):
+            raise PluginError(f"its {name} is {value}, which is no finite number")
     return {str(name): float(value) for name, value in values.items()}
 
 

@@ -20,7 +20,7 @@ Rows: TypeAlias = "npt.NDArray[Any]"
 MAX_SIZE = 1 << 24
 
 Size = Annotated[int, Field(strict=True, ge=1, le=MAX_SIZE)]
-Shape = Annotated[tuple[Size, ...], Field(max_length=8)]
+Shape = Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
 
 PREVIEW_FORMS = ("png", "webp", "wav", "csv", "txt", "npz")
 """What files that show samples may end in, those that are shown first come first. A model folder's are of this list alone."""

@@ -77,6 +77,9 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     # What came later is as it was before there was a choice, and not as the preset of now has it.
     options: dict[str, Json] = LoopSettings().model_dump()
     options |= {key.removeprefix("loop."): value for key, value in NEWER.items()} | run["loop"]
+    if run["budget"]["images"] is None:
+        # It is no budget of this run, which had one of time alone.
+        del options["images"]
     for label, kind in kinds.items():
         options |= dict(_part(registry, kind, label, run[label], own[label], entry.origin))
     for term, kind in TERMS.items():

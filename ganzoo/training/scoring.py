@@ -59,6 +59,12 @@ class Scoring:
     until: float | None = None
     better: Better | None = None
 
+    def __post_init__(self) -> None:
+        registry = plugins.load().registry
+        if entry := registry.find("measure", self.by):
+            # As scores are called, whatever the measure was called before.
+            object.__setattr__(self, "by", registry.name_of(entry))
+
     @property
     def goal(self) -> Goal:
         """Where the score that says what is best should go."""
@@ -82,11 +88,11 @@ class Scoring:
         """What scores must share to be compared: the judge, and which of its scores."""
         return json.dumps({"by": self.by, **self.judge.describe()}, sort_keys=True)
 
-    def reached(self, rows: list[dict[str, float]]) -> bool:
-        """Whether the last of these scores is as good as was asked for."""
+    def reached(self, rows: list[dict[str, float]], goal: Goal | None = None) -> bool:
+        """Whether the last of these scores is as good as was asked for. ``goal`` is :attr:`goal`, if it is known already."""
         if self.until is None or not rows or self.by not in rows[-1]:
             return False
-        goal = self.goal
+        goal = goal or self.goal
         return goal.distance(rows[-1][self.by]) <= goal.distance(self.until)
 
 
@@ -112,6 +118,8 @@ class ScoreBook:
     ) -> None:
         self.scoring = scoring
         self.rows = rows
+        # Asked for at every step, and the table of measures is read for it.
+        self._goal = scoring.goal
         self._judged = (generator, data)
         self._processes = processes
 
@@ -140,11 +148,11 @@ class ScoreBook:
     @property
     def reached(self) -> bool:
         """Whether training may stop."""
-        return self.scoring.reached(self.rows)
+        return self.scoring.reached(self.rows, self._goal)
 
     def describe(self) -> str:
         """The last score, for people."""
-        by, last, goal = self.scoring.by, self.rows[-1], self.scoring.goal
+        by, last, goal = self.scoring.by, self.rows[-1], self._goal
         # Rows of a judge that the run had before may lack this score.
         best = min((row for row in self.rows if by in row), key=lambda row: goal.distance(row[by]))
         words = f"{by} {last[by]:.3g} after {last['images']:,} images"

@@ -109,7 +109,7 @@ def take(registry: Registry, entry: Entry, preset: str, given: Mapping[str, Json
         ours = given.get(role) or variant.presets[preset].options.get(role) or variant.roles[role]
         name = _name_here(registry, entry, role, network)
         same = name is not None and name == _name(registry, role, str(ours), None if role in given else entry)
-        if not same and (name is None or role in given or (start.variant, start.distribution) != _of(entry)):
+        if not same and (name is None or role in given or not _is_of(registry, start, entry)):
             if role == "generator":
                 raise _refusal(registry, entry, start, network, str(ours))
             continue
@@ -159,8 +159,9 @@ def _name(registry: Registry, role: str, name: str, whose: Entry | None) -> str:
     return found.qualified if found else name
 
 
-def _of(entry: Entry) -> tuple[str, str]:
-    return entry.name, entry.origin.distribution
+def _is_of(registry: Registry, start: Start, entry: Entry) -> bool:
+    """Whether what is started from is of this variant, by whichever name it was recorded."""
+    return registry.find("variant", f"{start.distribution}:{start.variant}") is entry
 
 
 def _refusal(registry: Registry, entry: Entry, start: Start, network: Network, ours: str) -> UsageError:

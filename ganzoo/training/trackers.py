@@ -54,8 +54,8 @@ def _find(name: str) -> Callable[..., Any]:
                 f"--log {name} needs the package {name}, which is not installed", hint=f"try: {install_package(name)}"
             )
         found: Callable[..., Any] = known[name]
-    elif (entry := registry.find("tracker", name)) is not None:
-        found = entry.resolve()
+    elif registry.find("tracker", name) is not None:
+        found = registry.get("tracker", name).resolve()
     else:
         raise UnknownNameError("tracker", name, sorted({*known, *registry.names("tracker")}))
     return found

@@ -63,3 +63,15 @@ def test_a_damaged_configuration_has_the_command_that_it_was_begun_with(earlier,
     run = json.loads((earlier / CONFIG).read_text()) if damage else {}
     command = "ganzoo train dcgan --data x.npy"
     assert command_again(run | damage, command, plugins.load().registry) == shlex.split(command)
+
+
+def test_a_run_with_a_budget_of_time_alone_goes_on_without_one_of_images(tmp_path):
+    small = {"generator.hidden": [8], "discriminator.hidden": [8], "batch_size": 8}
+    run = ganzoo.train("mlp", budget="1s", options=small, out=tmp_path / "run", device="cpu", watcher=None)
+    told = json.loads((run.folder / CONFIG).read_text())
+    assert told["budget"]["images"] is None
+    # Of a version whose preset trained for longer.
+    told["loop"]["images"] = 123_456
+    words = command_again(told, told["command"], plugins.load().registry)
+    assert "--images" not in words
+    assert "--budget" in words
