@@ -174,9 +174,12 @@ class AlternatingTrainer(Trainer):
         return {"augmentations": {name: {"p": a.p, "rest": dict(a.state())} for name, a in self.augmentations.items()}}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        for name, kept in state.get("augmentations", {}).items():
+        rest = dict(state)
+        for name, kept in rest.pop("augmentations", {}).items():
             self.augmentations[name].p.copy_(kept["p"])
             self.augmentations[name].load_state(kept["rest"])
+        # What a subclass keeps is for it to take up.
+        super().load_state(rest)
 
     def discriminator_loss(
         self, batch: MicroBatch, fakes: Tensor, context: StepContext
