@@ -162,7 +162,7 @@ def test_the_same_values_go_on_and_others_are_refused(run):
     other = X.copy()
     other[50, 3, 3] ^= 1
     for data in ((other, Y), X, (X, Y[::-1]), (X[:95], Y[:95])):
-        with pytest.raises(OtherRunError, match="dataset"):
+        with pytest.raises(OtherRunError, match="differs in"):
             train(run.folder, data=data, images=128)
     assert train(run.folder, data=(X, Y), images=128).resumed == 128
 

@@ -110,7 +110,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 )
 @click.option(
     "--augment",
-    "augmentations",
+    "augment",
     multiple=True,
     metavar="NAME[=P]",
     shell_complete=complete.named("augmentation", "none"),
@@ -194,7 +194,7 @@ def train(
     images: str | None,
     loss: str | None,
     penalties: tuple[str, ...],
-    augmentations: tuple[str, ...],
+    augment: tuple[str, ...],
     mirror: bool | None,
     options: tuple[str, ...],
     seed: int,
@@ -228,7 +228,7 @@ def train(
             images=images,
             loss=loss,
             penalty=penalties or None,
-            augment=augmentations or None,
+            augment=augment or None,
             mirror=mirror,
             options=dict(parse_option(text) for text in options),
             seed=seed,

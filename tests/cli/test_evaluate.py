@@ -33,8 +33,8 @@ def test_scores_come_with_their_protocol(evaluate):
 
 
 def test_whoever_scores_by_the_training_data_is_told_which_data_to_score_by(evaluate):
-    (warning,) = [line for line in evaluate("--samples", "20").stderr.splitlines() if "was trained on pictures of" in line]
-    assert warning.endswith("takes pictures that it has not seen: --data fashion-mnist")
+    (warning,) = [line for line in evaluate("--samples", "20").stderr.splitlines() if "was trained on samples of" in line]
+    assert warning.endswith("takes samples that it has not seen: --data fashion-mnist")
 
 
 def test_too_few_samples_for_a_distance_are_enough_for_other_measures(evaluate):
@@ -87,7 +87,7 @@ def test_a_newcomer_who_trained_on_own_photos_just_gets_scores(run_ganzoo, ganzo
     assert report["held_out"] is False
     assert "inception cannot be downloaded" in result.stderr
     assert "These scores are by cifar10-cnn" in result.stderr
-    assert "it was trained on pictures of photos, and a model that copies these would score best" in result.stderr
+    assert "it was trained on samples of photos, and a model that copies these would score best" in result.stderr
     assert "nothing says what this model was trained on" not in result.stderr
     (tmp_path / "photos").rename(tmp_path / "moved")
     gone = ganzoo_here("evaluate", "runs/dcgan-photos", "--samples", "30", env=env)

@@ -144,7 +144,7 @@ def test_the_same_command_goes_on(run_ganzoo, tmp_path):
     assert "mlp-fashion-mnist-10k holds a run that differs in images (96 there, 64 here)" in fresh.stderr
     other = run_ganzoo(*words, "--images", "64", "-o", "lr=0.5")
     assert "mlp-fashion-mnist-10k-3/model" in other.stdout
-    assert re.search(r"mlp-fashion-mnist-10k holds a run that differs in lr \(\S+ there, 0.5 here\)", other.stderr)
+    assert re.search(r"mlp-fashion-mnist-10k-2 holds a run that differs in lr \(\S+ there, 0.5 here\)", other.stderr)
     refused = run_ganzoo(*words, "--images", "96", "-o", "lr=0.5", "--out", tmp_path / "runs" / "mlp-fashion-mnist-10k")
     assert refused.returncode == 2
     *_, line = refused.stderr.splitlines()
