@@ -112,9 +112,12 @@ def make_part(
     return Part(kind, entry.name if entry else name, entry.origin if entry else within, component, checked)
 
 
-def kind_of(role: str) -> Kind:
-    """The registry kind that a role's network is looked up in: ``generator_b`` is a generator, ``encoder`` a network."""
-    stem = role.partition("_")[0]
+def kind_of(label: str) -> Kind:
+    """The registry kind that a part of a run is looked up in: ``loss`` and ``trainer`` are what they are called; of networks,
+    ``generator_b`` is a generator, and ``encoder`` a network."""
+    if label in ("loss", "trainer"):
+        return "loss" if label == "loss" else "trainer"
+    stem = label.partition("_")[0]
     return "generator" if stem == "generator" else "discriminator" if stem == "discriminator" else "network"
 
 

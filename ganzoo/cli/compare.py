@@ -37,7 +37,7 @@ It needs the packages of pip install '.[evaluation]'; if one is missing, the err
 @click.argument("names", nargs=-1, required=True, metavar="NAME[@PRESET]...", shell_complete=complete.variants)
 @click.option(
     "--data",
-    show_default="what the first NAME says, mostly fashion-mnist-10k",
+    show_default="fashion-mnist-10k, unless the first variant has data of its own",
     metavar="DATA",
     shell_complete=complete.data,
     help="What to train on.",

@@ -163,8 +163,8 @@ def evaluate(
         from ganzoo.evaluation.references import unseen
 
         out.say(
-            f"it was trained on samples of {scores.protocol.data}, and a model that copies these would score best; what they "
-            f"cannot tell, such as whether it does, takes samples that it has not seen: --data "
+            f"it was trained on samples of {scores.protocol.data}, and a model that copies these would score best; to learn "
+            f"whether it does, score it by samples that it has not seen: --data "
             f"{unseen(plugins.load().registry, scores.protocol.data)}"
         )
     for note in scores.notes:

@@ -50,7 +50,7 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
     "-o",
     "--output",
     type=UserPath(),
-    show_default="samples.png, or what such samples are best written as",
+    show_default="samples.png; for other samples than pictures samples.npz, .csv, .txt …",
     help="Where to write.",
 )
 @click.option(
@@ -65,7 +65,7 @@ SEEDS, SEEDS_OF_EACH = "0-63", "0-7"
     "--truncation",
     type=float,
     metavar="T",
-    help="Pull latents to within ±T. Samples vary less; that they get better is true of large models alone.",
+    help="Draw latents from within ±T only, 0.9 say. Samples then vary less; those of the models that ship get no better.",
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps ...; auto: an accelerator, if any.")
 @json_option

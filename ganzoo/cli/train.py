@@ -81,7 +81,7 @@ EPILOG = "\n\n".join(f"\b\n{paragraph}" for paragraph in PARAGRAPHS.split("\n\n"
 @click.argument("variant", metavar="NAME", shell_complete=complete.variants)
 @click.option(
     "--data",
-    show_default="what NAME says, mostly fashion-mnist-10k",
+    show_default="fashion-mnist-10k, unless the variant has data of its own",
     shell_complete=complete.data,
     help="What to train on; its forms are below.",
 )

@@ -32,7 +32,7 @@ def passed_over(path: object, differing: Sequence[Row]) -> str:
     less = {key: (old, new) for key, old, new in differing if key in LIMITS}
     said = f"{path} holds a run that differs in {in_words(differing, 1 if not less else 2)}"
     if less and len(less) == len(differing):
-        return f"{said}, a smaller budget than it was given: the budget that it had goes on with it"
+        return f"{said}, a smaller budget than it was given: the same command with the budget that it had, or more, resumes it"
     return said
 
 

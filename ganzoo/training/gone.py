@@ -60,6 +60,5 @@ def _labels(run: Mapping[str, Json], kind: str, name: str) -> Iterator[str]:
         if isinstance(found := run.get(term), dict) and name in found:
             yield f"{term}.{name}"
     for label, part in run.items():
-        of_kind = label if label in ("loss", "trainer") else kind_of(label)
-        if isinstance(part, dict) and part.get("name") == name and of_kind == kind:
+        if isinstance(part, dict) and part.get("name") == name and kind_of(label) == kind:
             yield label

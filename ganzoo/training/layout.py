@@ -149,8 +149,7 @@ class _Plan:
     @property
     def kinds(self) -> dict[str, Kind]:
         """What each part is."""
-        others: dict[str, Kind] = {"loss": "loss", "trainer": "trainer"}
-        return {label: others.get(label) or kind_of(label) for label in self.names}
+        return {label: kind_of(label) for label in self.names}
 
     def part(self, label: str, kind: Kind, name: str, arguments: Mapping[str, Json]) -> Part:
         # What the variant names is its own plugin's first; what the user types is what `ganzoo list` calls by that name.

@@ -71,8 +71,7 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     entry = registry.get("variant", _named(run["variant"], run["plugin"]["distribution"]))
     described = entry.target
     assert isinstance(described, Variant)
-    kinds: dict[str, Kind] = {role: kind_of(role) for role in described.roles} | {"trainer": "trainer"}
-    kinds |= {"loss": "loss"} if "loss" in run else {}
+    labels = [*described.roles, "trainer", *(["loss"] if "loss" in run else [])]
     own = {**described.roles, "loss": described.loss, "trainer": described.trainer}
     # What came later is as it was before there was a choice, and not as the preset of now has it.
     options: dict[str, Json] = LoopSettings().model_dump()
@@ -80,8 +79,8 @@ def recorded(run: Mapping[str, Json], registry: Registry) -> RunConfig:
     if run["budget"]["images"] is None:
         # It is no budget of this run, which had one of time alone.
         del options["images"]
-    for label, kind in kinds.items():
-        options |= dict(_part(registry, kind, label, run[label], own[label], entry.origin))
+    for label in labels:
+        options |= dict(_part(registry, kind_of(label), label, run[label], own[label], entry.origin))
     for term, kind in TERMS.items():
         options[term] = {_known(registry, kind, part): part["arguments"] for part in run.get(term, {}).values()}
     return resolve(

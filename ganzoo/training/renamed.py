@@ -29,16 +29,11 @@ def by_names_of_now(run: Mapping[str, Json], registry: Registry) -> dict[str, Js
         told["loop"] = {renamed_of(LoopSettings).get(key, key): value for key, value in loop.items()}
     for label, part in run.items():
         if isinstance(part, dict) and {"name", "arguments"} <= part.keys():
-            told[label] = _part(registry, kind_of_part(label), part, entry)[1]
+            told[label] = _part(registry, kind_of(label), part, entry)[1]
     for term, kind in TERMS.items():
         if isinstance(parts := run.get(term), dict):
             told[term] = dict(_part(registry, kind, part, entry, name) for name, part in parts.items())
     return told
-
-
-def kind_of_part(label: str) -> Kind:
-    """What a run's part of this name is."""
-    return "loss" if label == "loss" else "trainer" if label == "trainer" else kind_of(label)
 
 
 def _part(registry: Registry, kind: Kind, part: Any, variant: Entry | None, key: str = "") -> tuple[str, Any]:

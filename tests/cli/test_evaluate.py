@@ -34,7 +34,7 @@ def test_scores_come_with_their_protocol(evaluate):
 
 def test_whoever_scores_by_the_training_data_is_told_which_data_to_score_by(evaluate):
     (warning,) = [line for line in evaluate("--samples", "20").stderr.splitlines() if "was trained on samples of" in line]
-    assert warning.endswith("takes samples that it has not seen: --data fashion-mnist")
+    assert warning.endswith("score it by samples that it has not seen: --data fashion-mnist")
 
 
 def test_too_few_samples_for_a_distance_are_enough_for_other_measures(evaluate):

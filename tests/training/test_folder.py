@@ -160,7 +160,7 @@ def test_of_the_runs_that_are_there_the_nearest_is_named_in_the_words_that_peopl
     with run_folder(None, "x", photos(32, budget_seconds=25)) as folder:
         assert folder.path.name == "x-3"
         words = "holds a run that differs in budget (60s there, 25s here), a smaller budget than it was given"
-        assert f"x-2 {words}: the budget that it had goes on with it" in folder.passed_over
+        assert f"x-2 {words}: the same command with the budget that it had, or more, resumes it" in folder.passed_over
     with run_folder(None, "x", photos(16, budget_seconds=60)) as folder:
         assert (
             "x-2 holds a run that differs in the pictures' size (32x32 there, 16x16 here: --resolution)" in folder.passed_over
