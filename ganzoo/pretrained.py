@@ -157,6 +157,8 @@ def decode(generator: nn.Module, samples: Tensor) -> Any:
         UsageError: The generator was not loaded from a model folder, or the samples have another shape.
         PluginError: The modality fails.
     """
+    if not isinstance(samples, Tensor):
+        raise UsageError(f"samples are a tensor, as generator.sample() returns it, and not a {type(samples).__name__}")
     modality = modality_of(config_of(generator))
     if tuple(samples.shape[1:]) != modality.sample_shape:
         wanted = ", ".join(map(str, modality.sample_shape))

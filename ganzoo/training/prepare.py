@@ -83,6 +83,7 @@ class Prepared:
             "data": f"{self.store.name}: {len(self.store):,} samples {'x'.join(map(str, self.store.sample_shape))}"
             + self._mirrored(),
             "parameters": sizes,
+            **({"augmented": self._augmented()} if c.augmentations else {}),
             **({"start": f"{', '.join(c.taken.roles)} from the weights in {c.taken.start.path}"} if c.taken else {}),
             "budget": " or ".join(limits),
             "device": f"{self.processes.device}, {str(precision).removeprefix('torch.')}, {threads}"
@@ -98,6 +99,14 @@ class Prepared:
             return ""
         why = "mirrored ones look different" if len(self.store) >= FEWEST else "too few to tell whether mirrored ones would do"
         return f", none of them shown mirrored ({why}; --mirror shows them)"
+
+    def _augmented(self) -> str:
+        """What is done to all that the discriminator sees, in words."""
+        said = (
+            f"{name} ({', '.join(f'{k} {v}' for k, v in part.arguments.items())})"
+            for name, part in self.config.augmentations.items()
+        )
+        return ", ".join(said)
 
     def _as_for_pixels(self) -> str:
         """What the preset has for pictures of this size and not for smaller ones, in words."""
